@@ -1,0 +1,4 @@
+drop function currant.new_id();
+drop function currant.now();
+drop table currant.metadata;
+drop schema currant;

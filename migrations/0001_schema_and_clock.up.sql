@@ -1,0 +1,31 @@
+-- The schema, its clock, and what it says of itself.
+
+create schema currant;
+comment on schema currant is 'Durable executions. Clients call the functions of this schema; workers own its tables.';
+
+create table currant.metadata (
+    key   text primary key,
+    value text not null
+);
+comment on table currant.metadata is
+    'What this schema says of itself: schema_version (the last migration), oldest_binary (the oldest release that can work with it). Written by migrations only.';
+
+-- Every comparison with time goes through this function, so that the workers'' clocks never matter. It is the time of the current
+-- statement and not of the transaction: a transaction that waited for a lock must see what time it has become.
+create function currant.now() returns timestamptz
+    language sql stable parallel safe
+    return statement_timestamp();
+comment on function currant.now() is 'The one clock. Tests replace it; production has no switch.';
+
+-- UUIDv7 (RFC 9562): 48 bits of milliseconds, then random. Ids sort by time, so that inserts touch the right edge of their index.
+create function currant.new_id() returns uuid
+    language sql volatile parallel safe
+    return encode(
+        set_bit(set_bit(
+            overlay(
+                uuid_send(gen_random_uuid())
+                placing substring(int8send((extract(epoch from currant.now()) * 1000)::bigint) from 3)
+                from 1 for 6),
+            52, 1), 53, 1),
+        'hex')::uuid;
+comment on function currant.new_id() is 'A UUIDv7 of the database''s time.';

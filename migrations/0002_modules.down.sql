@@ -1,0 +1,4 @@
+drop table currant.grants;
+drop table currant.functions;
+drop table currant.deployments;
+drop table currant.modules;

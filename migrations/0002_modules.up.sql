@@ -1,0 +1,81 @@
+-- Deployed components, the functions that they offer, and what they may touch.
+
+create table currant.modules (
+    digest       bytea primary key,
+    size         integer not null,
+    bytes        bytea not null,
+    -- What `describe` said; null until a worker has inspected the component.
+    description  json,
+    -- How often an inspection of these bytes has begun and not ended: a component that kills its inspector is refused at two.
+    inspections  smallint not null default 0,
+    uploaded_at  timestamptz not null default currant.now(),
+    inspected_at timestamptz,
+
+    constraint module_digest_is_sha256 check (octet_length(digest) = 32),
+    constraint module_inspected_or_not check ((description is null) = (inspected_at is null))
+);
+-- A component is compressed neither by us nor by Postgres: it is read whole, and seldom.
+alter table currant.modules alter column bytes set storage external;
+comment on table currant.modules is
+    'A component by the SHA-256 of its bytes. Inserted by deploy, described once by the worker that inspects it, never changed after.';
+
+create table currant.deployments (
+    id           bigint generated always as identity primary key,
+    digest       bytea not null references currant.modules,
+    status       text not null default 'requested',
+    -- The module's name; known when the component was inspected.
+    module       text,
+    -- Whether this deployment may take over functions that belong to another module.
+    take_over    boolean not null default false,
+    -- Grants that come with it, as {"http": ["host:port", …], "env": {"NAME": "value", …}}; null keeps those that the module has.
+    grants       json,
+    -- Why it was refused, for people.
+    reason       text,
+    requested_at timestamptz not null default currant.now(),
+    decided_at   timestamptz,
+    decided_by   uuid,
+
+    constraint deployment_status check (status in ('requested', 'deployed', 'refused')),
+    constraint deployment_decided_or_not check ((status = 'requested') = (decided_at is null)),
+    constraint deployment_refused_with_reason check ((status = 'refused') = (reason is not null))
+);
+create index deployments_requested on currant.deployments (id) where status = 'requested';
+create index deployments_of_module on currant.deployments (module, id);
+comment on table currant.deployments is
+    'A request to make a component current, and its answer. Inserted by deploy, decided once by the worker that inspects it. The last deployed one of a module is its current version; the others are its history.';
+comment on index currant.deployments_requested is 'workers look for deployments to decide';
+
+create table currant.functions (
+    name          text primary key,
+    module        text not null,
+    digest        bytea not null references currant.modules,
+    kind          text not null,
+    queue         text not null,
+    priority      smallint not null,
+    -- {"retries", "backoff_ms", "multiplier", "max_backoff_ms"}; null: the default of its kind.
+    retry         json,
+    -- {"queue_ms", "attempt_ms", "heartbeat_ms", "total_ms"}, each optional.
+    timeouts      json,
+    description   text,
+    input_schema  json,
+    result_schema json,
+
+    constraint function_name_is_plain check (name ~ '^[a-z0-9_.-]{1,100}$'),
+    constraint function_kind check (kind in ('task', 'workflow'))
+);
+create index functions_of_module on currant.functions (module);
+comment on table currant.functions is
+    'The digest that serves a function now, and the settings that hold when a caller says nothing else. Replaced by each deployment of its module. A name keeps its kind for ever.';
+
+create table currant.grants (
+    module text not null,
+    kind   text not null,
+    name   text not null,
+    value  text,
+    primary key (module, kind, name),
+
+    constraint grant_kind check (kind in ('http', 'env')),
+    constraint grant_value_of_env_only check ((kind = 'env') = (value is not null))
+);
+comment on table currant.grants is
+    'What a module may touch: http (name is HOST:PORT) and env (name and value of a variable). Nothing is granted by default. Replaced by a deployment that names grants.';

@@ -1,0 +1,2 @@
+drop table currant.worker_heartbeats;
+drop table currant.queues;

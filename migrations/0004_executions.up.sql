@@ -1,0 +1,160 @@
+-- Executions. What is written once and what is hot live apart: `requests` and `outcomes` are only inserted, `ready` and `running` stay
+-- tiny, and nothing on the claim path reads what history has left behind.
+--
+--   pending   a row in ready or parked        completed, failed,
+--   running   a row in running                cancelled, timed_out   a row in outcomes
+--   suspended an open workflow in neither
+
+create table currant.requests (
+    id                 uuid primary key,
+    task_id            varchar(255),
+    function           text not null,
+    -- Null when nothing that was deployed offered the function; its kind is then that of the first deployment that does.
+    kind               text,
+    queue              text not null,
+    priority           smallint not null,
+    input              json not null,
+    -- As in functions; null: what the function says.
+    retry              json,
+    timeouts           json,
+    parent_workflow_id uuid,
+    parent_chain       integer,
+    parent_operation   integer,
+    -- Outlives its parent.
+    detached           boolean not null default false,
+    concurrency_key    text,
+    tags               text[] not null default '{}',
+    trace_id           text not null,
+    span_id            text not null,
+    -- W3C baggage as a JSON object, or null.
+    trace_context      json,
+    created_at         timestamptz not null default currant.now(),
+
+    constraint request_kind check (kind in ('task', 'workflow')),
+    constraint request_parent_whole check (
+        (parent_workflow_id is null) = (parent_operation is null) and (parent_workflow_id is null) = (parent_chain is null)),
+    constraint request_task_id_not_empty check (task_id <> ''),
+    constraint request_trace_id check (trace_id ~ '^[0-9a-f]{32}$'),
+    constraint request_span_id check (span_id ~ '^[0-9a-f]{16}$')
+);
+create index requests_of_parent on currant.requests (parent_workflow_id) where parent_workflow_id is not null;
+comment on table currant.requests is 'What was asked. Inserted by enqueue and by workflows that start children; never updated; deleted by retention.';
+comment on index currant.requests_of_parent is 'cancelling a workflow''s children; showing its tree';
+
+create table currant.ready (
+    id              uuid primary key,
+    queue           text not null,
+    priority        smallint not null,
+    run_at          timestamptz not null,
+    attempt         integer not null,
+    -- The run number that was last drawn; 0 before the first claim.
+    run             integer not null default 0,
+    -- Goes on with an attempt that was claimed before: a woken workflow, or one whose worker was lost. Such a claim is
+    -- not held back by a pause, and takes no token.
+    resumes         boolean not null default false,
+    -- Failed attempts up to this number no longer count against the retry policy: somebody asked for a retry by hand.
+    forgiven        integer not null default 0,
+    -- Workers lost in a row without progress.
+    losses          smallint not null default 0,
+    rate_limited    smallint not null default 0,
+    -- What the previous attempt said last by heartbeat.
+    progress        json,
+    -- The total timeout: what is still open then ends as timed_out.
+    deadline        timestamptz,
+    -- Ends as timed_out if it is still here then: the queue timeout or the total timeout, whichever comes first.
+    expires_at      timestamptz,
+    concurrency_key text
+);
+create index ready_claim on currant.ready (queue, priority desc, run_at, id);
+create index ready_expiry on currant.ready (expires_at) where expires_at is not null;
+comment on table currant.ready is
+    'Claimable from run_at on. Inserted only by whoever, in the same transaction, made the request, deleted its running, parked or outcomes row, or set its workflow from waiting to not waiting; deleted by the claim.';
+comment on index currant.ready_claim is 'the claim: one ordered probe per queue';
+comment on index currant.ready_expiry is 'maintenance: queue and total timeouts';
+
+create table currant.running (
+    id               uuid primary key,
+    run              integer not null,
+    worker_id        uuid not null,
+    attempt          integer not null,
+    forgiven         integer not null,
+    losses           smallint not null,
+    rate_limited     smallint not null,
+    -- The component that runs it.
+    digest           bytea,
+    claimed_at       timestamptz not null,
+    heartbeat_at     timestamptz not null,
+    progress         json,
+    deadline         timestamptz,
+    cancel_requested boolean not null default false
+);
+create index running_of_worker on currant.running (worker_id);
+comment on table currant.running is
+    'A claimed execution, and the fence: every write of a run names (id, run) and locks this row; if it is gone, the run was taken over and nothing of it is written.';
+comment on index currant.running_of_worker is 'returning what a lost worker had claimed';
+
+create table currant.parked (
+    id         uuid primary key,
+    function   text not null,
+    run_at     timestamptz not null,
+    deadline   timestamptz,
+    expires_at timestamptz
+);
+create index parked_function on currant.parked (function);
+comment on table currant.parked is 'Executions whose function nothing deployed offers. Moved to ready by the deployment that does.';
+
+create table currant.outcomes (
+    id         uuid primary key,
+    status     text not null,
+    kind       text,
+    result     json,
+    -- {"code", "message", "details", "retryable"}
+    failure    json,
+    attempt    integer not null,
+    run        integer not null,
+    worker_id  uuid,
+    digest     bytea,
+    -- Of a workflow: the chain that ended, and what it published last.
+    chain      integer,
+    progress   json,
+    -- When the last attempt was claimed; null if none was.
+    started_at timestamptz,
+    ended_at   timestamptz not null default currant.now(),
+
+    constraint outcome_status check (status in ('completed', 'failed', 'cancelled', 'timed_out')),
+    constraint outcome_result_of_completed check ((status = 'completed') = (result is not null)),
+    constraint outcome_failure_of_others check ((status <> 'completed') = (failure is not null))
+);
+comment on table currant.outcomes is 'How it ended; the primary key says that nothing ends twice. Inserted at the end; retry moves it to attempts; deleted by retention.';
+
+create table currant.attempts (
+    id         uuid not null,
+    run        integer not null,
+    attempt    integer not null,
+    failure    json not null,
+    worker_id  uuid,
+    progress   json,
+    started_at timestamptz,
+    ended_at   timestamptz not null default currant.now(),
+    primary key (id, run)
+);
+comment on table currant.attempts is 'An ended attempt that was not the end. Inserted when an attempt failed and is tried again, or its worker was lost; never updated.';
+
+create table currant.keys (
+    task_id      varchar(255) primary key,
+    execution_id uuid not null
+);
+comment on table currant.keys is
+    'The execution that a task_id stands for. Decided under this row''s lock by enqueue: lock it, then read the execution''s status in a statement of its own.';
+
+create table currant.logs (
+    execution_id uuid not null,
+    run          integer not null,
+    line         integer not null,
+    at           timestamptz not null,
+    level        text not null,
+    message      text not null,
+    attributes   json,
+    primary key (execution_id, run, line)
+);
+comment on table currant.logs is 'Log lines of an execution, bounded per execution. Append only.';

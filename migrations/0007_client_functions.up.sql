@@ -1,0 +1,461 @@
+-- What clients may do, from any language, inside their own transaction. Errors have SQLSTATEs of their own:
+-- CU400 the arguments are wrong · CU404 there is no such thing · CU409 its state does not allow it.
+
+create function currant.status_of(id uuid) returns text
+    language sql stable
+as $$
+    select coalesce(
+        (select outcome.status from currant.outcomes outcome where outcome.id = status_of.id),
+        (select 'running' from currant.running where running.id = status_of.id),
+        (select 'pending' from currant.ready where ready.id = status_of.id),
+        (select 'pending' from currant.parked where parked.id = status_of.id),
+        (select 'suspended' from currant.workflows where workflows.id = status_of.id and workflows.waiting));
+$$;
+comment on function currant.status_of(uuid) is
+    'pending, running, suspended, completed, failed, cancelled or timed_out; null if there is no such execution.';
+
+-- Deduplication is decided under the lock of the key''s row. Returns the execution that the key stands for now.
+create function currant.claim_key(task_id text, candidate uuid) returns uuid
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    holder uuid;
+    holder_status text;
+begin
+    loop
+        insert into currant.keys (task_id, execution_id)
+        values (claim_key.task_id, candidate)
+        on conflict do nothing;
+        if found then
+            return candidate;
+        end if;
+        select execution_id into holder from currant.keys where keys.task_id = claim_key.task_id for update;
+        -- Retention may have deleted the key in between: then it is free.
+        exit when found;
+    end loop;
+
+    -- In a statement of its own, after the lock, so that it sees what the previous holder of the lock did.
+    holder_status := currant.status_of(holder);
+    if holder_status in ('failed', 'cancelled', 'timed_out') or holder_status is null then
+        update currant.keys set execution_id = candidate where keys.task_id = claim_key.task_id;
+        return candidate;
+    end if;
+    return holder;
+end;
+$$;
+comment on function currant.claim_key(text, uuid) is
+    'Gives the key to the candidate if it is free, or if its holder failed, was cancelled or timed out; otherwise answers the holder.';
+
+create function currant.enqueue(
+    function text,
+    input json default 'null',
+    queue text default null,
+    task_id text default null,
+    run_at timestamptz default null,
+    priority integer default null,
+    timeout interval default null,
+    queue_timeout interval default null,
+    total_timeout interval default null,
+    retries integer default null,
+    concurrency_key text default null,
+    tags text[] default '{}',
+    trace_context json default null
+) returns table (id uuid, status text, result json, created boolean, conflict boolean)
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    new_id uuid := currant.new_id();
+    holder uuid;
+    held currant.requests;
+    offered currant.functions;
+    named_queue text;
+    own_retry json;
+    own_timeouts json;
+begin
+    if enqueue.function is null or enqueue.function !~ '^[a-z0-9_.-]{1,100}$' then
+        raise exception 'the function name % is not valid', coalesce(quote_literal(enqueue.function), 'null')
+            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
+    end if;
+    if enqueue.queue !~ '^[a-z0-9_.-]{1,100}$' then
+        raise exception 'the queue name % is not valid', quote_literal(enqueue.queue)
+            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
+    end if;
+    if enqueue.task_id = '' or char_length(enqueue.task_id) > 255 then
+        raise exception 'task_id must have 1 to 255 characters' using errcode = 'CU400';
+    end if;
+    if enqueue.priority not between -32768 and 32767 then
+        raise exception 'priority must lie between -32768 and 32767' using errcode = 'CU400';
+    end if;
+    if enqueue.retries < 0 then
+        raise exception 'retries must not be negative' using errcode = 'CU400';
+    end if;
+    -- Refuses what the view could not show: \u0000, and numbers that numeric does not hold.
+    perform enqueue.input::jsonb;
+
+    if enqueue.task_id is not null then
+        holder := currant.claim_key(enqueue.task_id, new_id);
+        if holder <> new_id then
+            select * into held from currant.requests where requests.id = holder;
+            return query
+                select holder, currant.status_of(holder),
+                       (select outcome.result from currant.outcomes outcome where outcome.id = holder),
+                       false,
+                       held.function <> enqueue.function or held.input::jsonb <> coalesce(enqueue.input, 'null')::jsonb;
+            return;
+        end if;
+    end if;
+
+    select * into offered from currant.functions where functions.name = enqueue.function;
+    named_queue := coalesce(enqueue.queue, offered.queue, 'default');
+    perform currant.use_queue(named_queue);
+    if enqueue.retries is not null then
+        own_retry := json_build_object('retries', enqueue.retries);
+    end if;
+    if enqueue.timeout is not null or enqueue.queue_timeout is not null or enqueue.total_timeout is not null then
+        own_timeouts := json_strip_nulls(json_build_object(
+            'attempt_ms', (extract(epoch from enqueue.timeout) * 1000)::bigint,
+            'queue_ms', (extract(epoch from enqueue.queue_timeout) * 1000)::bigint,
+            'total_ms', (extract(epoch from enqueue.total_timeout) * 1000)::bigint));
+    end if;
+
+    insert into currant.requests
+        (id, task_id, function, kind, queue, priority, input, retry, timeouts, concurrency_key, tags, trace_id, span_id,
+         trace_context)
+    values (new_id, enqueue.task_id, enqueue.function, offered.kind, named_queue,
+            coalesce(enqueue.priority, offered.priority, 0), coalesce(enqueue.input, 'null'), own_retry, own_timeouts,
+            enqueue.concurrency_key, coalesce(enqueue.tags, '{}'),
+            coalesce(enqueue.trace_context ->> 'trace_id', replace(new_id::text, '-', '')),
+            substring(encode(uuid_send(gen_random_uuid()), 'hex') for 16),
+            enqueue.trace_context -> 'baggage');
+    if offered.kind is distinct from 'task' then
+        insert into currant.workflows (id) values (new_id);
+    end if;
+    perform currant.admit(new_id, coalesce(enqueue.run_at, currant.now()));
+
+    return query select new_id, 'pending'::text, null::json, true, false;
+end;
+$$;
+comment on function currant.enqueue is
+    'Starts an execution, in the caller''s transaction. With a task_id that an open or completed execution has, answers that one instead: created is false, result is what it returned, and conflict says that function or input differ. trace_context: {"trace_id": 32 hex digits, "baggage": {…}}.';
+
+create function currant.use_queue(name text) returns void
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+begin
+    if not exists (select from currant.queues where queues.name = use_queue.name) then
+        insert into currant.queues (name) values (use_queue.name) on conflict do nothing;
+    end if;
+end;
+$$;
+comment on function currant.use_queue(text) is 'Creates the queue on its first use.';
+
+create function currant.enqueue_many(
+    function text,
+    inputs json[],
+    queue text default null,
+    run_at timestamptz default null,
+    priority integer default null,
+    tags text[] default '{}'
+) returns setof uuid
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    new_ids uuid[];
+    offered currant.functions;
+    named_queue text;
+begin
+    if enqueue_many.function is null or enqueue_many.function !~ '^[a-z0-9_.-]{1,100}$' then
+        raise exception 'the function name % is not valid', coalesce(quote_literal(enqueue_many.function), 'null')
+            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
+    end if;
+    perform value::jsonb from unnest(inputs) as value;
+    select * into offered from currant.functions where functions.name = enqueue_many.function;
+    named_queue := coalesce(enqueue_many.queue, offered.queue, 'default');
+    perform currant.use_queue(named_queue);
+    select array_agg(currant.new_id()) into new_ids from generate_subscripts(inputs, 1);
+
+    insert into currant.requests (id, function, kind, queue, priority, input, tags, trace_id, span_id)
+    select new_id, enqueue_many.function, offered.kind, named_queue,
+           coalesce(enqueue_many.priority, offered.priority, 0), coalesce(value, 'null'), coalesce(enqueue_many.tags, '{}'),
+           replace(new_id::text, '-', ''), substring(encode(uuid_send(gen_random_uuid()), 'hex') for 16)
+    from unnest(new_ids, inputs) as item (new_id, value);
+    if offered.kind is distinct from 'task' then
+        insert into currant.workflows (id) select unnest(new_ids);
+    end if;
+    if offered.name is not null and offered.timeouts is null then
+        insert into currant.ready (id, queue, priority, run_at, attempt)
+        select new_id, named_queue, coalesce(enqueue_many.priority, offered.priority, 0),
+               coalesce(enqueue_many.run_at, currant.now()), 1
+        from unnest(new_ids) as new_id;
+        perform pg_notify('currant_ready', named_queue);
+    else
+        perform currant.admit(new_id, coalesce(enqueue_many.run_at, currant.now())) from unnest(new_ids) as new_id;
+    end if;
+    return query select unnest(new_ids);
+end;
+$$;
+comment on function currant.enqueue_many is 'Starts one execution per input, in the caller''s transaction; answers their ids in the order of the inputs.';
+
+create function currant.signal(id uuid, name text, payload json default 'null', dedup_id text default null) returns boolean
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    arrival integer;
+    current_status text;
+begin
+    if coalesce(signal.name, '') = '' or octet_length(signal.name) > 255 then
+        raise exception 'a signal needs a name of 1 to 255 bytes' using errcode = 'CU400';
+    end if;
+    perform signal.payload::jsonb;
+
+    perform from currant.workflows where workflows.id = signal.id for update;
+    if not found then
+        current_status := currant.status_of(signal.id);
+        if current_status is null then
+            raise exception 'there is no execution %', signal.id using errcode = 'CU404';
+        elsif current_status in ('pending', 'running') then
+            raise exception 'execution % is a task: only workflows receive signals', signal.id using errcode = 'CU409';
+        end if;
+        raise exception 'execution % is % and receives no more signals', signal.id, current_status using errcode = 'CU409';
+    end if;
+
+    if signal.dedup_id is not null then
+        insert into currant.signal_keys (workflow_id, dedup_id) values (signal.id, signal.dedup_id) on conflict do nothing;
+        if not found then
+            return false;
+        end if;
+    end if;
+    update currant.workflows set next_arrival = next_arrival + 1 where workflows.id = signal.id
+    returning next_arrival - 1 into arrival;
+    insert into currant.inbox (workflow_id, arrival, kind, name, result)
+    values (signal.id, arrival, 'signal', signal.name, coalesce(signal.payload, 'null'));
+    perform currant.wake(array[signal.id]);
+    return true;
+end;
+$$;
+comment on function currant.signal(uuid, text, json, text) is
+    'Sends a signal to an open workflow; kept until it is received. False if one with this dedup_id was sent before.';
+
+create function currant.cancel(id uuid) returns text
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    family uuid[];
+    member uuid;
+    answer text;
+begin
+    if not exists (select from currant.requests where requests.id = cancel.id) then
+        raise exception 'there is no execution %', cancel.id using errcode = 'CU404';
+    end if;
+    with recursive family as (
+        select cancel.id as id, 0 as depth
+        union all
+        select request.id, family.depth + 1
+        from family
+        join currant.requests request on request.parent_workflow_id = family.id and not request.detached
+        where not exists (select from currant.outcomes outcome where outcome.id = request.id)
+    )
+    select array_agg(family.id order by depth) into family from family;
+    perform from currant.workflows where workflows.id = any (family) order by workflows.id for update;
+    foreach member in array family loop
+        if member = cancel.id then
+            answer := currant.cancel_one(member);
+        else
+            perform currant.cancel_one(member);
+        end if;
+    end loop;
+    return answer;
+end;
+$$;
+comment on function currant.cancel(uuid) is
+    'Cancels an execution and its children: cancelled if it had not begun, requested if it is asked to stop, otherwise the status in which it had ended.';
+
+create function currant.cancel_one(id uuid) returns text
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    workflow currant.workflows;
+    ended text;
+    worker uuid;
+    failure constant json := '{"code":"cancelled","message":"cancelled before it began","retryable":false}';
+begin
+    -- A claim or a retry may move it between two looks; it is somewhere else then, so look again.
+    loop
+        select outcome.status into ended from currant.outcomes outcome where outcome.id = cancel_one.id;
+        if found then
+            return ended;
+        end if;
+
+        select * into workflow from currant.workflows where workflows.id = cancel_one.id for update;
+        if found then
+            with unclaimed as (
+                delete from currant.ready where ready.id = cancel_one.id and not resumes returning ready.id
+            ), unparked as (
+                delete from currant.parked where parked.id = cancel_one.id returning parked.id
+            )
+            select 'cancelled' into ended from (select from unclaimed union all select from unparked) as gone;
+            if found then
+                perform currant.end_unclaimed(array[cancel_one.id], 'cancelled', failure);
+                return 'cancelled';
+            end if;
+            if not workflow.cancel_requested then
+                update currant.workflows
+                set cancel_requested = true, next_arrival = next_arrival + 1
+                where workflows.id = cancel_one.id;
+                insert into currant.inbox (workflow_id, arrival, kind)
+                values (cancel_one.id, workflow.next_arrival, 'cancel');
+                perform currant.wake(array[cancel_one.id]);
+            end if;
+            return 'requested';
+        end if;
+
+        delete from currant.ready where ready.id = cancel_one.id;
+        if found then
+            perform currant.end_unclaimed(array[cancel_one.id], 'cancelled', failure);
+            return 'cancelled';
+        end if;
+        update currant.running set cancel_requested = true where running.id = cancel_one.id returning worker_id into worker;
+        if found then
+            perform pg_notify('currant_cancel', worker::text);
+            return 'requested';
+        end if;
+    end loop;
+end;
+$$;
+comment on function currant.cancel_one(uuid) is 'Cancels one execution, its children left alone. The caller has locked its workflow.';
+
+create function currant.retry(id uuid, from_start boolean default false) returns void
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    request currant.requests;
+    ended currant.outcomes;
+    holder uuid;
+begin
+    select * into request from currant.requests where requests.id = retry.id;
+    if not found then
+        raise exception 'there is no execution %', retry.id using errcode = 'CU404';
+    end if;
+    if request.task_id is not null then
+        select execution_id into holder from currant.keys where keys.task_id = request.task_id for update;
+        if holder <> retry.id then
+            raise exception 'a newer execution, %, has the task_id % of %', holder, quote_literal(request.task_id), retry.id
+                using errcode = 'CU409', hint = 'retry that one';
+        end if;
+    end if;
+    delete from currant.outcomes
+    where outcomes.id = retry.id and outcomes.status <> 'completed'
+    returning * into ended;
+    if not found then
+        raise exception 'execution % is %: only what failed, was cancelled or timed out can be retried',
+            retry.id, currant.status_of(retry.id) using errcode = 'CU409';
+    end if;
+
+    insert into currant.attempts (id, run, attempt, failure, worker_id, progress, started_at, ended_at)
+    values (retry.id, ended.run, ended.attempt, ended.failure, ended.worker_id, ended.progress, ended.started_at, ended.ended_at)
+    on conflict do nothing;
+    if coalesce(ended.kind, '') <> 'task' then
+        insert into currant.workflows (id, run, attempt, forgiven, digest, chain, progress)
+        values (retry.id, ended.run, ended.attempt + 1, ended.attempt,
+                case when from_start then null else ended.digest end,
+                coalesce(ended.chain, 1) + case when from_start and ended.digest is not null then 1 else 0 end,
+                case when from_start then null else ended.progress end);
+    end if;
+    perform currant.admit(retry.id, currant.now(), ended.attempt + 1, ended.run, ended.attempt,
+                          case when ended.kind = 'task' then ended.progress end);
+end;
+$$;
+comment on function currant.retry(uuid, boolean) is
+    'Makes an execution that failed, was cancelled or timed out pending again, with its retries granted anew. A workflow goes on with its journal, on the version that it started on; from_start begins a new journal on the current one. A parent that has received the failure is not told.';
+
+create function currant.complete(token text, result json default 'null') returns void
+    language plpgsql volatile
+as $$
+begin
+    perform currant.settle(token, coalesce(result, 'null'), null);
+end;
+$$;
+comment on function currant.complete(text, json) is 'Completes the external operation that the token was made for.';
+
+create function currant.fail(token text, failure json) returns void
+    language plpgsql volatile
+as $$
+begin
+    if json_typeof(failure) is distinct from 'object' or failure ->> 'message' is null then
+        raise exception 'a failure is an object with at least a message'
+            using errcode = 'CU400', hint = 'for example {"code": "declined", "message": "the card was declined"}';
+    end if;
+    perform currant.settle(token, null, json_build_object(
+        'code', coalesce(failure ->> 'code', 'failed'), 'message', failure ->> 'message', 'details', failure -> 'details',
+        'retryable', false));
+end;
+$$;
+comment on function currant.fail(text, json) is 'Fails the external operation that the token was made for, with {"code", "message", "details"}.';
+
+-- A token is WORKFLOW.CHAIN.OPERATION.SECRET; the secret is on record in the journal entry of the operation.
+create function currant.settle(token text, result json, failure json) returns void
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    part text[] := string_to_array(token, '.');
+    target uuid;
+    target_chain integer;
+    target_operation integer;
+    arrival integer;
+begin
+    if token !~ '^[0-9a-f-]{36}\.[0-9]{1,9}\.[0-9]{1,9}\.[0-9a-f]{32}$' then
+        raise exception 'this is not a token of an external operation' using errcode = 'CU400';
+    end if;
+    target := part[1]::uuid;
+    target_chain := part[2]::integer;
+    target_operation := part[3]::integer;
+    perform from currant.workflows where workflows.id = target and workflows.chain = target_chain for update;
+    if not found or not exists (
+        select from currant.journal
+        where workflow_id = target and chain = target_chain and operation = target_operation and kind = 'external'
+          and body ->> 'secret' = part[4])
+    then
+        raise exception 'no open workflow waits for this token' using errcode = 'CU404';
+    end if;
+    if exists (select from currant.inbox
+               where workflow_id = target and chain = target_chain and operation = target_operation)
+       or exists (select from currant.journal
+                  where workflow_id = target and chain = target_chain and operation = target_operation
+                    and kind in ('completed', 'failed', 'cancel'))
+    then
+        raise exception 'this external operation was settled before' using errcode = 'CU409';
+    end if;
+    update currant.workflows set next_arrival = next_arrival + 1 where workflows.id = target
+    returning next_arrival - 1 into arrival;
+    insert into currant.inbox (workflow_id, arrival, kind, chain, operation, result, failure)
+    values (target, arrival, 'completion', target_chain, target_operation, settle.result, settle.failure);
+    perform currant.wake(array[target]);
+end;
+$$;
+comment on function currant.settle(text, json, json) is 'Completes or fails an external operation, once.';
+
+create function currant.pause_queue(name text) returns void
+    language sql volatile
+as $$
+    insert into currant.queues (name, paused) values (name, true)
+    on conflict on constraint queues_pkey do update set paused = true;
+$$;
+comment on function currant.pause_queue(text) is 'Stops first claims of attempts on this queue. What runs goes on, and workflows that began are woken.';
+
+create function currant.resume_queue(name text) returns void
+    language sql volatile
+as $$
+    insert into currant.queues (name) values (name)
+    on conflict on constraint queues_pkey do update set paused = false;
+    select pg_notify('currant_ready', name);
+$$;
+comment on function currant.resume_queue(text) is 'Ends a pause.';

@@ -1,0 +1,3 @@
+drop function currant.result(uuid);
+drop function currant.status(uuid);
+drop view currant.executions;
