@@ -1,0 +1,357 @@
+//! Configuration: one struct, and where its values come from.
+//!
+//!     flag  >  environment, then .env  >  currant.toml  >  .currant/dev.json (the database's URL only)  >  default
+//!
+//! The file is `./currant.toml`, else `${XDG_CONFIG_HOME:-~/.config}/currant/config.toml`; the first that exists is the only one that is read.
+//! A key that does not exist is an error, because a misspelt setting that is silently ignored is found in production.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use etcetera::BaseStrategy;
+
+use crate::durations;
+use crate::env::{self, Environment};
+
+/// Where `currant dev` says how to reach its database, below the folder in which it runs.
+pub const DEV_FILE: &str = ".currant/dev.json";
+
+/// One setting, as the reference page shows it.
+#[derive(Debug)]
+pub struct Setting {
+    /// `section.name`, as in the file.
+    pub key: &'static str,
+    /// The environment variable that sets it too.
+    pub env: &'static str,
+    /// As one would write it; empty if there is none.
+    pub default: &'static str,
+    /// The lines of its documentation.
+    pub documentation: &'static [&'static str],
+}
+
+/// Declares the sections with their settings once: the structs, their documentation, defaults and environment variables.
+macro_rules! settings {
+    ($(
+        $(#[doc = $about:literal])*
+        $section:ident: $Section:ident {
+            $( $(#[doc = $documentation:literal])* $name:ident: $type:ty = $default:literal, $env:expr; )*
+        }
+    )*) => {
+        /// What can be configured.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $( $(#[doc = $about])* pub $section: $Section, )*
+            given: BTreeMap<&'static str, Given>,
+        }
+
+        $(
+            $(#[doc = $about])*
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct $Section {
+                $( $(#[doc = $documentation])* pub $name: $type, )*
+            }
+        )*
+
+        /// Every setting, in the order of the reference page.
+        pub const SETTINGS: &[Setting] = &[
+            $( $( Setting {
+                key: concat!(stringify!($section), ".", stringify!($name)),
+                env: $env,
+                default: $default,
+                documentation: &[$($documentation),*],
+            }, )* )*
+        ];
+
+        impl Config {
+            fn from_given(given: BTreeMap<&'static str, Given>) -> Result<Config, Error> {
+                Ok(Config {
+                    $( $section: $Section {
+                        $( $name: read(&given, concat!(stringify!($section), ".", stringify!($name)), $default)?, )*
+                    }, )*
+                    given,
+                })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where the state is.
+    database: Database {
+        /// The connection URL of the Postgres database: `postgres://user:password@host:5432/name`.
+        /// The variable `DATABASE_URL` is read too, after `CURRANT_DATABASE_URL`.
+        url: Option<String> = "", env::DATABASE_URL;
+    }
+    /// A worker process.
+    worker: Worker {
+        /// How many executions it runs at once. A workflow that waits holds no slot.
+        slots: u32 = "32", env::WORKER_SLOTS;
+        /// The queues that it serves, separated by commas in the variable; none named means all of them.
+        queues: Vec<String> = "", env::WORKER_QUEUES;
+        /// How long what it claimed stays its own when it is not heard of any more. Others then take over.
+        lease: Duration = "15s", env::WORKER_LEASE;
+        /// How often it looks for work when no notification arrives. Notifications are hints; this is what work can rely on.
+        poll_interval: Duration = "1s", env::WORKER_POLL_INTERVAL;
+        /// How long it waits, once it was asked to stop, for what it runs. What is left then is returned to its queue.
+        shutdown_grace: Duration = "30s", env::WORKER_SHUTDOWN_GRACE;
+        /// How much memory one execution may use. More ends it with the code `out-of-memory`.
+        memory_limit: Size = "256MiB", env::WORKER_MEMORY_LIMIT;
+    }
+    /// What a worker says while it runs.
+    log: Log {
+        /// A level, or levels by module: `info`, `warn,currant_host=debug`.
+        filter: String = "info", env::LOG;
+    }
+}
+
+impl Config {
+    /// Loads the configuration for a command that runs in the current folder. `flags` are the values of its command line, by key.
+    pub fn load<const N: usize>(flags: [(&'static str, Option<String>); N]) -> Result<Config, Error> {
+        let folder = Path::new(".");
+        let environment =
+            Environment::load(folder).map_err(|source| Error::Unreadable { path: ".env".into(), source: source.into() })?;
+        Config::load_from(folder, &environment, flags)
+    }
+
+    /// Loads the configuration as a command would that ran in this folder, with this environment.
+    pub fn load_from<const N: usize>(
+        folder: &Path,
+        environment: &Environment,
+        flags: [(&'static str, Option<String>); N],
+    ) -> Result<Config, Error> {
+        let user_file = user_config_folder(environment).map(|config| config.join("currant/config.toml"));
+        let file = [Some(folder.join("currant.toml")), user_file].into_iter().flatten().find(|path| path.is_file());
+        let mut given = from_dev_file(&folder.join(DEV_FILE));
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| Error::Unreadable { path: path.clone(), source: source.into() })?;
+            given.extend(from_file(&path, &text)?);
+        }
+        given.extend(from_environment(environment));
+        given.extend(
+            flags.into_iter().filter_map(|(key, value)| Some((key, Given { text: value?, source: Source::CommandLine }))),
+        );
+        Config::from_given(given)
+    }
+
+    /// Where the value of a setting comes from; none if it is the default.
+    pub fn source(&self, key: &str) -> Option<&Source> {
+        self.given.get(key).map(|given| &given.source)
+    }
+}
+
+/// A number of bytes, written `64KiB`, `256MiB`, `1GiB`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Size(
+    /// In bytes.
+    pub u64,
+);
+
+/// Where a value was given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// On the command line.
+    CommandLine,
+    /// In this environment variable, or in `.env` under this name.
+    Environment(&'static str),
+    /// In this file.
+    File(PathBuf),
+    /// In the file that a running `currant dev` wrote.
+    Dev(PathBuf),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::CommandLine => write!(f, "the command line"),
+            Source::Environment(name) => write!(f, "{name}"),
+            Source::File(path) | Source::Dev(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file is there and cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file is not TOML.
+    #[error("{} is not valid TOML", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// The file has a key that does not exist.
+    #[error("{} has an unknown setting `{key}`{}", path.display(), suggested(suggestion))]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What was meant, probably.
+        suggestion: Option<String>,
+    },
+    /// A value cannot be read.
+    #[error("{key} in {given} {reason}")]
+    Invalid {
+        /// The setting.
+        key: &'static str,
+        /// Where it was given.
+        given: Source,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+fn suggested(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map(|key| format!(": did you mean `{key}`?")).unwrap_or_default()
+}
+
+/// A value as text, and who gave it. Texts because three of the four sources have nothing else.
+#[derive(Clone, Debug)]
+struct Given {
+    text: String,
+    source: Source,
+}
+
+fn user_config_folder(environment: &Environment) -> Option<PathBuf> {
+    match environment.get("XDG_CONFIG_HOME") {
+        Some(folder) => Some(PathBuf::from(folder)),
+        None => etcetera::choose_base_strategy().ok().map(|strategy| strategy.config_dir()),
+    }
+}
+
+fn from_environment(environment: &Environment) -> impl Iterator<Item = (&'static str, Given)> {
+    let shared = ("database.url", env::SHARED_DATABASE_URL);
+    std::iter::once(shared).chain(SETTINGS.iter().map(|setting| (setting.key, setting.env))).filter_map(|(key, name)| {
+        Some((key, Given { text: environment.get(name)?.to_owned(), source: Source::Environment(name) }))
+    })
+}
+
+/// The file only ever holds what `currant dev` wrote: one that is gone or half written says nothing.
+fn from_dev_file(path: &Path) -> BTreeMap<&'static str, Given> {
+    let url = std::fs::read(path)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
+        .and_then(|file| file.get("database_url")?.as_str().map(str::to_owned));
+    url.map(|text| ("database.url", Given { text, source: Source::Dev(path.to_owned()) })).into_iter().collect()
+}
+
+fn from_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, Given>, Error> {
+    let table: toml::Table =
+        text.parse().map_err(|source: toml::de::Error| Error::Syntax { path: path.to_owned(), source: source.into() })?;
+    let mut given = BTreeMap::new();
+    for (section, settings) in table {
+        // A key outside any section is looked up like one inside, and is then unknown by its own name.
+        let toml::Value::Table(settings) = settings else {
+            return Err(unknown(path, section));
+        };
+        for (name, value) in settings {
+            let key = format!("{section}.{name}");
+            let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+                return Err(unknown(path, key));
+            };
+            let source = Source::File(path.to_owned());
+            let text = as_text(&value).ok_or_else(|| Error::Invalid {
+                key: setting.key,
+                given: source.clone(),
+                reason: format!("cannot be a {}", value.type_str()),
+            })?;
+            given.insert(setting.key, Given { text, source });
+        }
+    }
+    Ok(given)
+}
+
+fn as_text(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Array(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            items.map(|items| items.join(","))
+        }
+        _ => None,
+    }
+}
+
+fn unknown(path: &Path, key: String) -> Error {
+    // The last part counts alone too: a right name in the wrong section is a likely mistake.
+    let last = |key: &str| key.rsplit('.').next().map(str::to_owned).unwrap_or_default();
+    let likeness =
+        |setting: &Setting| strsim::jaro_winkler(setting.key, &key).max(strsim::jaro_winkler(&last(setting.key), &last(&key)));
+    let best = SETTINGS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let suggestion = best.filter(|setting| likeness(setting) > 0.8).map(|setting| setting.key.to_owned());
+    Error::UnknownKey { path: path.to_owned(), key, suggestion }
+}
+
+fn read<T: FromText>(given: &BTreeMap<&'static str, Given>, key: &'static str, default: &str) -> Result<T, Error> {
+    match given.get(key) {
+        Some(value) => T::from_text(&value.text).map_err(|reason| Error::Invalid {
+            key,
+            given: value.source.clone(),
+            reason: format!("is wrong: {reason}"),
+        }),
+        None => Ok(T::from_text(default).expect("the defaults can be read, as the tests show")),
+    }
+}
+
+/// How a setting's type is read.
+trait FromText: Sized {
+    fn from_text(text: &str) -> Result<Self, String>;
+}
+
+impl FromText for String {
+    fn from_text(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+}
+
+impl FromText for Option<String> {
+    fn from_text(text: &str) -> Result<Option<String>, String> {
+        Ok((!text.is_empty()).then(|| text.to_owned()))
+    }
+}
+
+impl FromText for Vec<String> {
+    fn from_text(text: &str) -> Result<Vec<String>, String> {
+        Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+impl FromText for u32 {
+    fn from_text(text: &str) -> Result<u32, String> {
+        text.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("`{text}` is not a whole number above 0"))
+    }
+}
+
+impl FromText for Duration {
+    fn from_text(text: &str) -> Result<Duration, String> {
+        durations::parse(text).map_err(|error| error.to_string())
+    }
+}
+
+impl FromText for Size {
+    fn from_text(text: &str) -> Result<Size, String> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let unit = [("KiB", 10), ("MiB", 20), ("GiB", 30)].into_iter().find(|(name, _)| *name == unit.trim());
+        unit.and_then(|(_, shift)| number.parse::<u64>().ok()?.checked_mul(1 << shift))
+            .filter(|bytes| *bytes > 0)
+            .map(Size)
+            .ok_or_else(|| format!("`{text}` is not a size; write for example 64MiB or 1GiB"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

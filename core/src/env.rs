@@ -1,0 +1,66 @@
+//! The environment: every variable's name, and where its value is looked up.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The connection URL of the database.
+pub const DATABASE_URL: &str = "CURRANT_DATABASE_URL";
+/// The same under the name that many tools share; `CURRANT_DATABASE_URL` goes before it.
+pub const SHARED_DATABASE_URL: &str = "DATABASE_URL";
+/// How many executions a worker runs at once.
+pub const WORKER_SLOTS: &str = "CURRANT_WORKER_SLOTS";
+/// The queues that a worker serves.
+pub const WORKER_QUEUES: &str = "CURRANT_WORKER_QUEUES";
+/// How long a worker that is not heard of keeps what it claimed.
+pub const WORKER_LEASE: &str = "CURRANT_WORKER_LEASE";
+/// How often a worker looks for work when nothing tells it that there is some.
+pub const WORKER_POLL_INTERVAL: &str = "CURRANT_WORKER_POLL_INTERVAL";
+/// How long a worker that was asked to stop waits for what it runs.
+pub const WORKER_SHUTDOWN_GRACE: &str = "CURRANT_WORKER_SHUTDOWN_GRACE";
+/// How much memory one execution may use.
+pub const WORKER_MEMORY_LIMIT: &str = "CURRANT_WORKER_MEMORY_LIMIT";
+/// What is logged.
+pub const LOG: &str = "CURRANT_LOG";
+/// When set and not empty, nothing is coloured (no-color.org).
+pub const NO_COLOR: &str = "NO_COLOR";
+
+/// The variables of the process, and behind them those of a `.env` file. An empty variable counts as one that is not set.
+///
+/// The file is read, not exported: changing the environment of a running process is unsound, and nothing that Currant starts
+/// should see more than its caller gave it.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// The process's environment, with the `.env` file of this folder behind it, if there is one.
+    pub fn load(folder: &Path) -> Result<Environment, dotenvy::Error> {
+        let mut variables = BTreeMap::new();
+        let file = folder.join(".env");
+        if file.is_file() {
+            for line in dotenvy::from_path_iter(&file)? {
+                let (name, value) = line?;
+                variables.insert(name, value);
+            }
+        }
+        // Names and values that are not UTF-8 cannot be ours.
+        variables.extend(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .filter(|(_, value)| !value.is_empty()),
+        );
+        Ok(Environment { variables })
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Environment {
+    fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(variables: T) -> Environment {
+        Environment { variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }
+    }
+}
