@@ -1,2 +1,217 @@
-//! placeholder
-fn main() {}
+//! The binary `currant-host`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use currant_core::config::Config;
+use currant_core::ids::QueueName;
+use currant_core::schema;
+use currant_host::runtime::{self, RuntimeSettings};
+use currant_host::{Worker, WorkerSettings, dev};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Runs Currant's tasks and workflows.
+#[derive(Parser)]
+#[command(name = "currant-host", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Claims and runs executions until it is stopped (Ctrl-C, SIGTERM; a second one stops at once).
+    #[command(after_help = "example: currant-host worker --database-url postgres://localhost/app --queues payments,default")]
+    Worker(WorkerArgs),
+    /// Creates, upgrades or removes Currant's schema in the database.
+    Migrate(MigrateArgs),
+    /// A private Postgres, a worker, and the given modules deployed anew whenever their file changes.
+    Dev(dev::DevArgs),
+    /// Inspects a component given on standard input. The worker runs this in a process of its own.
+    #[command(hide = true)]
+    Inspect,
+}
+
+#[derive(Args)]
+struct Database {
+    /// Where the database is: postgres://user@host:port/name [env: CURRANT_DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+}
+
+#[derive(Args)]
+struct WorkerArgs {
+    #[command(flatten)]
+    database: Database,
+    /// Executions that run at once.
+    #[arg(long)]
+    slots: Option<String>,
+    /// The queues to serve, separated by commas; every queue if none are named.
+    #[arg(long)]
+    queues: Option<String>,
+    /// How long what it claimed stays its own after its last sign of life, for example 15s.
+    #[arg(long)]
+    lease: Option<String>,
+    /// The program that inspects modules, if not this one.
+    #[arg(long, hide = true)]
+    inspector: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct MigrateArgs {
+    #[command(flatten)]
+    database: Database,
+    #[command(subcommand)]
+    direction: Direction,
+}
+
+#[derive(Subcommand)]
+enum Direction {
+    /// Creates the schema, or brings it up to this version. Safe to run by several at once.
+    Up,
+    /// Removes the schema, and everything in it.
+    Down {
+        /// Goes down to this migration only.
+        #[arg(long, default_value_t = 0)]
+        to: i64,
+        /// Needed, because executions, results and modules are deleted.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Shows the migrations and whether they are applied.
+    Status,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::Inspect = cli.command {
+        return runtime::inspect_child();
+    }
+    if let Err(error) = log_to_stderr() {
+        return failed(&error);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+fn log_to_stderr() -> anyhow::Result<()> {
+    let filter = Config::load([])?.log.filter;
+    let filter = EnvFilter::try_new(&filter).with_context(|| format!("`{filter}` is not a log filter"))?;
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false).init();
+    Ok(())
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Worker(args) => work(args).await,
+        Command::Migrate(args) => migrate(args).await,
+        Command::Dev(args) => dev::dev(args, stop_on_signal()?).await,
+        Command::Inspect => unreachable!("answered before the runtime starts"),
+    }
+}
+
+async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::load([
+        ("database.url", args.database.database_url),
+        ("worker.slots", args.slots),
+        ("worker.queues", args.queues),
+        ("worker.lease", args.lease),
+    ])?;
+    let shutdown = stop_on_signal()?;
+    let pool = connect(&config, 8).await?;
+    if let Err(refused) = schema::check(&pool).await?.usable() {
+        eprintln!("error: {refused}");
+        return Ok(ExitCode::from(3));
+    }
+    let settings = WorkerSettings { inspector: args.inspector, ..settings(&config)? };
+    Worker::new(pool, settings)?.run(shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::load([("database.url", args.database.database_url)])?;
+    let pool = connect(&config, 2).await?;
+    match args.direction {
+        Direction::Up => {
+            let applied = schema::up(&pool).await?;
+            match applied.len() {
+                0 => eprintln!("the schema is up to date"),
+                count => eprintln!("applied {count} migrations: the schema is up to date"),
+            }
+        }
+        Direction::Down { yes: false, .. } => {
+            eprintln!("error: this deletes executions, results and modules");
+            eprintln!("hint: say --yes if that is meant");
+            return Ok(ExitCode::from(2));
+        }
+        Direction::Down { to, yes: true } => {
+            let reverted = schema::down(&pool, to).await?;
+            eprintln!("reverted {} migrations", reverted.len());
+        }
+        Direction::Status => {
+            for migration in schema::status(&pool).await? {
+                let state = if migration.applied { "applied" } else { "pending" };
+                println!("{:>4}  {state}  {}", migration.version, migration.description);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Connects, and waits for a database that is starting.
+async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
+    let url = config.database.url.as_deref().ok_or_else(|| {
+        anyhow::anyhow!(
+            "no database is configured\nhint: say --database-url, set {}, or start one with `currant dev`",
+            currant_core::env::DATABASE_URL
+        )
+    })?;
+    Ok(PgPoolOptions::new().max_connections(connections).acquire_timeout(std::time::Duration::from_secs(10)).connect(url).await?)
+}
+
+fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
+    let defaults = WorkerSettings::default();
+    let queues = config.worker.queues.iter().map(|name| QueueName::parse(name)).collect::<Result<Vec<_>, _>>()?;
+    Ok(WorkerSettings {
+        queues: (!queues.is_empty()).then_some(queues),
+        slots: config.worker.slots,
+        lease: config.worker.lease,
+        poll_interval: config.worker.poll_interval,
+        shutdown_grace: config.worker.shutdown_grace,
+        runtime: RuntimeSettings { memory_limit: config.worker.memory_limit.0 as usize, ..defaults.runtime },
+        ..defaults
+    })
+}
+
+/// Cancelled by the first Ctrl-C or SIGTERM; the second ends the process at once, and loses nothing by it.
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let cancelled = token.clone();
+    tokio::spawn(async move {
+        let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
+        next().await;
+        tracing::info!("stopping; once more to stop at once");
+        cancelled.cancel();
+        next().await;
+        std::process::exit(130);
+    });
+    Ok(token)
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(3)
+}

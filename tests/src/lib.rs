@@ -1,1 +1,305 @@
-//! placeholder
+//! The end-to-end harness: a fresh database, real worker processes, the real command line, and conditions instead of sleeps.
+//!
+//! ```text
+//!   Stack::new()          a migrated database of its own
+//!     .worker()           a `currant-host worker` process; killed when it is dropped
+//!     .deploy(guest)      through `currant deploy`, as a user would
+//!     .start(…)           through `currant.enqueue`, as any client would
+//!     .ended(id)          waits for the outcome
+//! ```
+//!
+//! What one module does in detail is tested beside it; here only what needs all of them at once.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use currant_test_support::TestDatabase;
+use serde_json::Value;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+/// How long a condition may take. Generous: a machine that runs many tests is slow, and a condition that never comes true is a failure anyway.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A database, and what runs on it.
+pub struct Stack {
+    /// The database, with its movable clock.
+    pub database: TestDatabase,
+    folder: tempfile::TempDir,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// `completed`, `failed`, `cancelled` or `timed_out`.
+    pub status: String,
+    /// The result, or null.
+    pub result: Value,
+    /// The failure, or null.
+    pub failure: Value,
+}
+
+impl Stack {
+    /// A fresh, migrated database and nothing else.
+    pub async fn new() -> Stack {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Stack { database: TestDatabase::new().await, folder }
+    }
+
+    /// A database on which a worker runs and the guest with all behaviours is deployed.
+    pub async fn with_behaviours() -> Result<(Stack, WorkerProcess)> {
+        let stack = Stack::new().await;
+        let worker = stack.worker()?;
+        stack.deploy(&behaviours()).await?;
+        Ok((stack, worker))
+    }
+
+    /// Connections to the database.
+    pub fn pool(&self) -> &PgPool {
+        self.database.pool()
+    }
+
+    /// Starts a worker with short intervals.
+    pub fn worker(&self) -> Result<WorkerProcess> {
+        self.worker_with(&["--lease", "3s"])
+    }
+
+    /// Starts a worker with these arguments.
+    pub fn worker_with(&self, arguments: &[&str]) -> Result<WorkerProcess> {
+        let log = self.folder.path().join(format!("worker-{}.log", Uuid::new_v4()));
+        let mut command = self.command("currant-host")?;
+        command.arg("worker").args(arguments).stderr(std::fs::File::create(&log)?).stdout(Stdio::null()).stdin(Stdio::null());
+        Ok(WorkerProcess { child: command.spawn().context("currant-host cannot be started")?, log })
+    }
+
+    /// Runs `currant` to its end.
+    pub async fn currant(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = tokio::process::Command::from(self.command("currant")?);
+        Ok(command.args(arguments).stdin(Stdio::null()).output().await?)
+    }
+
+    /// Runs `currant` and expects success; answers what it printed on stdout.
+    pub async fn currant_ok(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.currant(arguments).await?;
+        ensure!(
+            output.status.success(),
+            "currant {} ended with {}\n{}{}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Deploys a component.
+    pub async fn deploy(&self, component: &Path) -> Result<()> {
+        self.deploy_with(component, &[]).await
+    }
+
+    /// Deploys a component with options such as `--env NAME=VALUE`.
+    pub async fn deploy_with(&self, component: &Path, options: &[&str]) -> Result<()> {
+        let component = component.to_str().context("the path is UTF-8")?;
+        self.currant_ok(&[&["deploy", component, "--timeout", "120s"], options].concat()).await.map(drop)
+    }
+
+    /// Starts an execution.
+    pub async fn start(&self, function: &str, input: Value) -> Result<Uuid> {
+        let started = sqlx::query("select id from currant.enqueue($1, $2::json)")
+            .bind(function)
+            .bind(input.to_string())
+            .fetch_one(self.pool())
+            .await?;
+        Ok(started.get("id"))
+    }
+
+    /// Starts an execution and waits for its end.
+    pub async fn run(&self, function: &str, input: Value) -> Result<Ended> {
+        let id = self.start(function, input).await?;
+        self.ended(id).await
+    }
+
+    /// Starts an execution, and expects that it completes.
+    pub async fn result(&self, function: &str, input: Value) -> Result<Value> {
+        let ended = self.run(function, input).await?;
+        ensure!(ended.status == "completed", "{function} {}: {}", ended.status, ended.failure);
+        Ok(ended.result)
+    }
+
+    /// Waits until an execution has ended.
+    pub async fn ended(&self, id: Uuid) -> Result<Ended> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let row = sqlx::query("select status, result::text, failure::text from currant.result($1)")
+                .bind(id)
+                .fetch_one(self.pool())
+                .await?;
+            let status: String = row.get::<Option<String>, _>("status").unwrap_or_else(|| "between two states".into());
+            if matches!(status.as_str(), "completed" | "failed" | "cancelled" | "timed_out") {
+                let value = |column| {
+                    let text: Option<String> = row.get(column);
+                    text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text))
+                };
+                return Ok(Ended { status, result: value("result")?, failure: value("failure")? });
+            }
+            if Instant::now() > deadline {
+                bail!("execution {id} is still {status} after {PATIENCE:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until a query answers true. `{id}` stands for the execution.
+    pub async fn until(&self, id: Uuid, condition: &'static str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let holds: Option<bool> = sqlx::query_scalar(condition).bind(id).fetch_optional(self.pool()).await?.flatten();
+            if holds == Some(true) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("after {PATIENCE:?} it does not hold for {id}: {condition}");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until an execution has this status.
+    pub async fn until_status(&self, id: Uuid, status: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now: Option<String> =
+                sqlx::query_scalar("select currant.status_of($1)").bind(id).fetch_one(self.pool()).await?;
+            if now.as_deref() == Some(status) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("execution {id} is {now:?}, not {status}, after {PATIENCE:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// One value of the database, by execution.
+    pub async fn value<T>(&self, id: Uuid, query: &'static str) -> Result<T>
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+    {
+        Ok(sqlx::query_scalar(query).bind(id).fetch_one(self.pool()).await?)
+    }
+
+    /// The kinds of a workflow's journal entries, in order.
+    pub async fn journal(&self, id: Uuid) -> Result<Vec<String>> {
+        Ok(sqlx::query_scalar("select kind from currant.journal where workflow_id = $1 order by chain, position")
+            .bind(id)
+            .fetch_all(self.pool())
+            .await?)
+    }
+
+    /// Sends a signal.
+    pub async fn signal(&self, id: Uuid, name: &str, payload: Value) -> Result<()> {
+        sqlx::query("select currant.signal($1, $2, $3::json)")
+            .bind(id)
+            .bind(name)
+            .bind(payload.to_string())
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    fn command(&self, name: &str) -> Result<Command> {
+        let mut command = Command::new(binary(name)?);
+        command
+            .current_dir(self.folder.path())
+            .env_remove("DATABASE_URL")
+            .env("CURRANT_DATABASE_URL", self.database.url())
+            // Compiled modules are shared by all tests: what makes a cache entry valid is tested beside the cache.
+            .env("XDG_CACHE_HOME", target_folder()?.join("test-cache"))
+            .env("NO_COLOR", "1");
+        Ok(command)
+    }
+}
+
+/// A worker process. Dropped, it is killed.
+pub struct WorkerProcess {
+    child: Child,
+    log: PathBuf,
+}
+
+impl WorkerProcess {
+    /// SIGKILL: nothing is said, nothing is cleaned up.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Sends a signal by name, as `kill -NAME` does.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
+        ensure!(status.success(), "kill -{name} failed");
+        Ok(())
+    }
+
+    /// SIGTERM, and its end.
+    pub async fn stop(mut self) -> Result<()> {
+        self.signal("TERM")?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(status.success(), "the worker ended with {status}\n{}", self.log());
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "the worker does not stop\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        // A test that failed is understood by what its worker said.
+        if std::thread::panicking() {
+            eprintln!("--- worker {}\n{}", self.child.id(), self.log());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The component with all behaviours of Rust guests.
+pub fn behaviours() -> PathBuf {
+    guest("behaviours")
+}
+
+/// A component that `scripts/build-guests` has built.
+pub fn guest(name: &str) -> PathBuf {
+    let folder = std::env::var_os("CURRANT_TEST_GUESTS").map_or_else(
+        || target_folder().expect("tests run from cargo's target folder").join("guests/wasm32-wasip2/release"),
+        PathBuf::from,
+    );
+    let component = folder.join(format!("{}.wasm", name.replace('-', "_")));
+    assert!(component.is_file(), "{} is not there: run scripts/build-guests", component.display());
+    component
+}
+
+/// A binary of this workspace, as cargo built it beside this test.
+fn binary(name: &str) -> Result<PathBuf> {
+    let folder = std::env::current_exe()?.parent().and_then(Path::parent).context("tests run from cargo's target folder")?.to_path_buf();
+    let path = folder.join(name);
+    ensure!(path.is_file(), "{} is not there: run `cargo build --workspace`", path.display());
+    Ok(path)
+}
+
+fn target_folder() -> Result<PathBuf> {
+    let exe = std::env::current_exe()?;
+    let profile = exe.parent().and_then(Path::parent).context("tests run from cargo's target folder")?;
+    Ok(profile.parent().context("a profile's folder lies in the target folder")?.to_path_buf())
+}

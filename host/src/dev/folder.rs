@@ -1,0 +1,70 @@
+//! `.currant/`: what `currant dev` keeps in the folder where it runs.
+//!
+//!     lock           held while it runs; names its process
+//!     dev.json       where its database is, for the other commands; only while it runs
+//!     postgres.json  port and password of the private Postgres
+//!     postgres/      its data
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
+use serde_json::json;
+
+/// The folder, claimed by this process.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// The kernel lets go of the lock when the process ends, however it ends: no stale lock is possible. Not inherited by Postgres.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is not there; refuses if another `currant dev` runs in it.
+    pub(super) fn claim(path: PathBuf) -> Result<Folder> {
+        // Passable, but not readable, for the account that Postgres runs under when we are root.
+        DirBuilder::new().recursive(true).mode(0o711).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        // Passwords and data do not belong into anybody's repository.
+        fs::write(path.join(".gitignore"), "*\n")?;
+
+        let mut lock =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path.join("lock"))?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut holder = String::new();
+            lock.read_to_string(&mut holder)?;
+            bail!("`currant dev` already runs in this folder, as process {}", holder.trim());
+        }
+        lock.set_len(0)?;
+        writeln!(lock, "{}", std::process::id())?;
+        Ok(Folder { path: path.canonicalize()?, _lock: lock })
+    }
+
+    /// Its absolute path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells the other commands where the database is.
+    pub(super) fn publish(&self, database_url: &str) -> Result<()> {
+        let content = json!({ "database_url": database_url, "pid": std::process::id() });
+        write_private(&self.path.join("dev.json"), &format!("{content:#}\n"))
+    }
+
+    /// Takes that back. What cannot be deleted is overwritten at the next start, and until then leads to a clear "not reachable".
+    pub(super) fn retract(&self) {
+        let _ = fs::remove_file(self.path.join("dev.json"));
+    }
+}
+
+/// Writes a file that only its owner can read, as a whole or not at all.
+pub(super) fn write_private(path: &Path, content: &str) -> Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    let write = || {
+        let _ = fs::remove_file(&unfinished);
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?.write_all(content.as_bytes())?;
+        fs::rename(&unfinished, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,510 @@
+//! The replay engine of one workflow run: entries in, decisions out.
+//!
+//! A run begins with the journal that earlier runs left behind. While entries remain, every call of the guest must be the next
+//! one on record, and is answered from it (`Replaying`). After the last one the guest is where nobody has been before (`Live`):
+//! its calls become new entries, which wait here until the run's next write takes them along.
+//!
+//! ```text
+//!   guest calls ──► Journal ──► answers                    (replayed: from the record; live: numbers, news that arrived)
+//!   inbox, time ──►    │
+//!                      └──────► Writes, for the committer  (entries, children, deliveries)
+//! ```
+//!
+//! Invariant: nothing in here does I/O, reads a clock, or draws a random number that does not follow from the execution's id. Same
+//! record, same news, same calls: same answers.
+
+mod codec;
+mod divergence;
+mod entry;
+mod operations;
+mod random;
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, Utc};
+use currant_core::executions::{Kind, NewChild, StartOptions};
+use currant_core::ids::{Digest, ExecutionId, FunctionName};
+use currant_core::inbox::{News, NewsKind};
+use currant_core::journal::JournalRow;
+use currant_core::values::Json;
+
+pub use self::codec::Corrupted;
+pub use self::divergence::{Divergence, Fault};
+pub use self::entry::{Call, Entry, hash_of};
+use self::operations::{Operation, Operations};
+use self::random::Stream;
+use crate::guest::Outcome;
+
+/// The replay engine of one run.
+#[derive(Debug)]
+pub struct Journal {
+    execution: ExecutionId,
+    chain: i32,
+    /// What earlier runs recorded and this one has not yet passed.
+    record: VecDeque<Entry>,
+    /// The position that the next entry, replayed or new, has.
+    position: i32,
+    operations: Operations,
+    /// The workflow's time.
+    now: DateTime<Utc>,
+    random: Stream,
+    /// The operation of the step whose closure runs now.
+    step: Option<(u32, String)>,
+    cancelled: bool,
+    /// News that was loaded and not delivered, in the order of arrival.
+    news: VecDeque<News>,
+    /// The highest arrival that was loaded.
+    seen: i32,
+    /// The latest time that the database told: timers up to it are due.
+    horizon: DateTime<Utc>,
+    writes: Writes,
+}
+
+/// What a run decided and has not yet written.
+#[derive(Debug, Default)]
+pub struct Writes {
+    /// New entries, the first at `first_position`.
+    pub entries: Vec<JournalRow>,
+    /// The children that the entries start.
+    pub children: Vec<NewChild>,
+    /// Children that were given up.
+    pub cancels: Vec<ExecutionId>,
+    /// Arrivals whose news was delivered, or is of no use.
+    pub delivered: Vec<i32>,
+    /// What the workflow published last.
+    pub publish: Option<Json>,
+    /// The component to pin the workflow to, with its first entry.
+    pub pin: Option<Digest>,
+}
+
+impl Writes {
+    /// Whether there is anything to write.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.delivered.is_empty() && self.publish.is_none()
+    }
+}
+
+/// What `wait` came to.
+#[derive(Debug, PartialEq)]
+pub enum Wait {
+    /// This operation is delivered.
+    Delivered {
+        /// Its number.
+        operation: u32,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The workflow is told that its cancellation was requested.
+    Cancelled,
+    /// Nothing has arrived: write, and wait for news.
+    Blocked(Blocked),
+}
+
+/// When a blocked workflow goes on even without news.
+#[derive(Debug, PartialEq, Default)]
+pub struct Blocked {
+    /// When the earliest timer that it waits for is due, among those on record.
+    pub until: Option<DateTime<Utc>>,
+    /// The shortest timer that it waits for, in milliseconds, among those that are not yet on record.
+    pub shortest_new_timer: Option<u64>,
+}
+
+/// What a live or a recorded step begins with.
+#[derive(Debug, PartialEq)]
+pub enum BeganStep {
+    /// It is on record.
+    Recorded(Outcome),
+    /// Its closure has to run, after everything decided before is written.
+    Runs,
+}
+
+impl Journal {
+    /// Opens the journal of a run on `record`, the rows of earlier runs in order; `claimed_at` is the database's time of the claim.
+    pub fn open(
+        execution: ExecutionId,
+        chain: i32,
+        digest: Digest,
+        record: Vec<JournalRow>,
+        claimed_at: DateTime<Utc>,
+    ) -> Result<Journal, Corrupted> {
+        let mut record = codec::decode(record)?;
+        let mut writes = Writes::default();
+        let (now, position) = match record.pop_front() {
+            Some(Entry::Started { at, .. }) => (at, 1),
+            Some(other) => return Err(Corrupted::new(0, format!("the first entry is `{other}`, not the start"))),
+            None => {
+                writes.pin = Some(digest);
+                writes.entries.push(codec::encode(0, &Entry::Started { at: claimed_at, digest }));
+                (claimed_at, 1)
+            }
+        };
+        Ok(Journal {
+            execution,
+            chain,
+            record,
+            position,
+            operations: Operations::default(),
+            now,
+            random: Stream::of_start(execution, chain),
+            step: None,
+            cancelled: false,
+            news: VecDeque::new(),
+            seen: 0,
+            horizon: claimed_at,
+            writes,
+        })
+    }
+
+    /// Whether the guest's next call is on record.
+    pub fn replaying(&self) -> bool {
+        !self.record.is_empty()
+    }
+
+    /// Whether the closure of a step runs.
+    pub fn in_step(&self) -> bool {
+        self.step.is_some()
+    }
+
+    /// The workflow's time: that of its start, or of what was delivered last.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The highest arrival that this run has loaded.
+    pub fn seen(&self) -> i32 {
+        self.seen
+    }
+
+    /// The next bytes of the workflow's random stream.
+    pub fn fill_random(&mut self, bytes: &mut [u8]) {
+        self.random.fill(bytes);
+    }
+
+    /// Takes in what arrived, and the database's time at which it was looked up.
+    pub fn arrived(&mut self, news: impl IntoIterator<Item = News>, at: DateTime<Utc>) {
+        for item in news {
+            if item.arrival > self.seen {
+                self.seen = item.arrival;
+                self.news.push_back(item);
+            }
+        }
+        self.horizon = self.horizon.max(at);
+    }
+
+    /// Whether everything decided so far is on its way.
+    pub fn is_written(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Takes what is to be written next, all in one piece.
+    pub fn take_writes(&mut self) -> Writes {
+        std::mem::take(&mut self.writes)
+    }
+
+    /// What was taken is on record, since this time of the database.
+    pub fn written(&mut self, at: DateTime<Utc>) {
+        self.operations.recorded(at);
+        self.horizon = self.horizon.max(at);
+    }
+
+    /// Starts a task or a child workflow.
+    pub fn start(
+        &mut self,
+        kind: Kind,
+        function: FunctionName,
+        input: Json,
+        options: StartOptions,
+        detached: bool,
+    ) -> Result<u32, Fault> {
+        let hash = hash_of(&input, &options, detached);
+        let call = match kind {
+            Kind::Task => Call::Task { function: function.to_string(), hash },
+            Kind::Workflow => Call::Workflow { function: function.to_string(), hash },
+        };
+        let live = self.call(call)?;
+        let child = ExecutionId::of_child(self.execution, self.chain, self.operations.next());
+        let operation = self.operations.add(Operation::Child { id: child, detached });
+        if live {
+            self.writes.children.push(NewChild { id: child, operation, kind, function, input, options, detached });
+        }
+        Ok(operation)
+    }
+
+    /// Starts a timer.
+    pub fn start_timer(&mut self, milliseconds: u64) -> Result<u32, Fault> {
+        // None when the call is live: the timer counts from the time at which it will be recorded.
+        let recorded_at = self.record.front().and_then(Entry::recorded_at);
+        self.call(Call::Timer { milliseconds })?;
+        Ok(self.operations.add(Operation::timer(milliseconds, recorded_at)))
+    }
+
+    /// Asks for a signal.
+    pub fn receive_signal(&mut self, name: String) -> Result<u32, Fault> {
+        self.call(Call::Receive { name: name.clone() })?;
+        Ok(self.operations.add(Operation::Receive { name }))
+    }
+
+    /// Starts an operation that is completed from outside; answers its number and its token. `secret` makes the token of a live
+    /// call unguessable: 32 hexadecimal digits of real entropy, since the workflow's own stream follows from an id that is public.
+    pub fn external(&mut self, secret: String) -> Result<(u32, String), Fault> {
+        let secret = match self.record.front() {
+            Some(Entry::Called { call: Call::External { secret: recorded }, .. }) => recorded.clone(),
+            _ => secret,
+        };
+        self.call(Call::External { secret: secret.clone() })?;
+        let operation = self.operations.add(Operation::External);
+        Ok((operation, format!("{}.{}.{operation}.{secret}", self.execution, self.chain)))
+    }
+
+    /// The side of a code change that this run is on.
+    pub fn version(&mut self, change: String, min: u32, max: u32) -> Result<u32, Fault> {
+        self.outside_steps("version")?;
+        if min > max {
+            return Err(Fault::Refused(format!("version `{change}`: min {min} is greater than max {max}")));
+        }
+        let chosen = match self.record.front() {
+            Some(Entry::Called { call: Call::Version { change: recorded, chosen }, .. }) if *recorded == change => *chosen,
+            _ => max,
+        };
+        if !(min..=max).contains(&chosen) {
+            return Err(self.diverged(format!("version `{change}` between {min} and {max}")));
+        }
+        self.call(Call::Version { change, chosen })?;
+        Ok(chosen)
+    }
+
+    /// Gives an operation up. Nothing happens if it was delivered, or given up before.
+    pub fn cancel(&mut self, operation: u32) -> Result<(), Fault> {
+        if !self.operations.is_open(operation)? {
+            return Ok(());
+        }
+        let live = self.call(Call::Cancel { operation })?;
+        if let Operation::Child { id, detached: false } = *self.operations.close(operation)
+            && live
+        {
+            self.writes.cancels.push(id);
+        }
+        Ok(())
+    }
+
+    /// Publishes progress; replayed, it says nothing.
+    pub fn publish(&mut self, progress: Json) -> Result<(), Fault> {
+        self.outside_steps("publish")?;
+        if !self.replaying() {
+            self.writes.publish = Some(progress);
+        }
+        Ok(())
+    }
+
+    /// Waits for one of these operations; `tell_cancellation` says whether this wait can be interrupted by a cancellation.
+    pub fn wait(&mut self, operations: &[u32], tell_cancellation: bool) -> Result<Wait, Fault> {
+        self.outside_steps("wait")?;
+        if operations.is_empty() {
+            return Err(Fault::Refused("wait: the list of operations is empty".into()));
+        }
+        for operation in operations {
+            if !self.operations.is_open(*operation)? {
+                return Err(Fault::Refused(format!("wait: operation {operation} was delivered or cancelled before")));
+            }
+        }
+        if self.replaying() {
+            self.wait_replayed(operations, tell_cancellation)
+        } else {
+            Ok(self.wait_live(operations, tell_cancellation))
+        }
+    }
+
+    /// Begins a step.
+    pub fn begin_step(&mut self, name: String) -> Result<BeganStep, Fault> {
+        self.outside_steps("begin-step")?;
+        let Some(next) = self.record.front() else {
+            self.step = Some((self.operations.next(), name));
+            return Ok(BeganStep::Runs);
+        };
+        match next {
+            Entry::Step { name: recorded, outcome, .. } if *recorded == name => {
+                let outcome = outcome.clone();
+                self.pass();
+                self.step = Some((self.operations.next(), name));
+                self.leave_step();
+                Ok(BeganStep::Recorded(outcome))
+            }
+            _ => Err(self.diverged(format!("step `{name}`"))),
+        }
+    }
+
+    /// Ends the step whose closure ran.
+    pub fn end_step(&mut self, outcome: Outcome) -> Result<(), Fault> {
+        let Some((operation, name)) = self.leave_step() else {
+            return Err(Fault::Refused("end-step: no step has begun".into()));
+        };
+        self.record_new(Entry::Step { operation, name, outcome });
+        Ok(())
+    }
+
+    /// The guest returned: nothing on record may be left over.
+    pub fn finish(&self, returned: &str) -> Result<(), Divergence> {
+        if self.replaying() {
+            return Err(self.divergence(returned.into()));
+        }
+        Ok(())
+    }
+
+    /// One call of the guest, and the only place where it meets the record. Answers whether it is live.
+    fn call(&mut self, call: Call) -> Result<bool, Fault> {
+        self.outside_steps(call.verb())?;
+        let operation = match call {
+            Call::Cancel { operation } => operation,
+            Call::Version { .. } => 0,
+            _ => self.operations.next(),
+        };
+        match self.record.front() {
+            None => {
+                self.record_new(Entry::Called { operation, call, at: None });
+                Ok(true)
+            }
+            Some(Entry::Called { operation: recorded_operation, call: recorded, .. })
+                if *recorded == call && *recorded_operation == operation =>
+            {
+                self.pass();
+                Ok(false)
+            }
+            Some(_) => Err(self.diverged(call.to_string())),
+        }
+    }
+
+    fn wait_replayed(&mut self, operations: &[u32], tell_cancellation: bool) -> Result<Wait, Fault> {
+        match self.record.front() {
+            Some(Entry::Delivered { operation, outcome, at, .. }) if operations.contains(operation) => {
+                let (operation, outcome, at) = (*operation, outcome.clone(), *at);
+                self.pass();
+                self.deliver(operation, at);
+                Ok(Wait::Delivered { operation, outcome })
+            }
+            Some(Entry::Cancelled { at }) if tell_cancellation => {
+                let at = *at;
+                self.pass();
+                self.now = self.now.max(at);
+                self.cancelled = true;
+                Ok(Wait::Cancelled)
+            }
+            _ => {
+                let list = operations.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+                Err(self.diverged(format!("wait for operations {list}")))
+            }
+        }
+    }
+
+    /// The earliest of what has arrived and of the timers that are due, by the database's time.
+    fn wait_live(&mut self, operations: &[u32], tell_cancellation: bool) -> Wait {
+        self.discard_useless_news();
+        let timer = self.operations.due(operations, self.horizon);
+        let mine = |item: &News| match item.kind {
+            NewsKind::Cancel => tell_cancellation,
+            _ => self.operation_for(item, operations).is_some(),
+        };
+        let first = self.news.iter().position(mine);
+        match (timer, first) {
+            (Some((operation, due)), first) if first.is_none_or(|first| due <= self.news[first].at) => {
+                let outcome = Outcome::Completed("null".into());
+                self.record_new(Entry::Delivered { operation, signal: None, outcome: outcome.clone(), at: due });
+                self.deliver(operation, due);
+                Wait::Delivered { operation, outcome }
+            }
+            (_, Some(first)) => self.take_news(first, operations),
+            _ => Wait::Blocked(self.operations.blocked(operations)),
+        }
+    }
+
+    fn take_news(&mut self, index: usize, operations: &[u32]) -> Wait {
+        let operation = self.operation_for(&self.news[index], operations);
+        let News { arrival, kind, at } = self.news.remove(index).expect("the index is that of an item");
+        self.writes.delivered.push(arrival);
+        let (signal, outcome) = match kind {
+            NewsKind::Cancel => {
+                self.record_new(Entry::Cancelled { at });
+                self.now = self.now.max(at);
+                self.cancelled = true;
+                return Wait::Cancelled;
+            }
+            NewsKind::Completion { outcome, .. } => (None, outcome.into()),
+            NewsKind::Signal { name, payload } => (Some(name), Outcome::Completed(payload.into_string())),
+        };
+        let target = operation.expect("the caller found this item by its operation");
+        self.record_new(Entry::Delivered { operation: target, signal, outcome: outcome.clone(), at });
+        self.deliver(target, at);
+        Wait::Delivered { operation: target, outcome }
+    }
+
+    /// The operation to which a piece of news would be delivered now.
+    fn operation_for(&self, item: &News, operations: &[u32]) -> Option<u32> {
+        match &item.kind {
+            NewsKind::Cancel => None,
+            NewsKind::Completion { operation, .. } => operations.contains(operation).then_some(*operation),
+            NewsKind::Signal { name, .. } => self.operations.first_receiver(name, operations),
+        }
+    }
+
+    /// Completions of an earlier chain, of operations that were delivered or given up, and repeated cancellations.
+    fn discard_useless_news(&mut self) {
+        let (operations, chain, cancelled) = (&self.operations, self.chain, self.cancelled);
+        let delivered = &mut self.writes.delivered;
+        self.news.retain(|item| {
+            let useful = match &item.kind {
+                NewsKind::Completion { chain: of, operation, .. } => {
+                    *of == chain && !operations.is_open(*operation).is_ok_and(|open| !open)
+                }
+                NewsKind::Cancel => !cancelled,
+                NewsKind::Signal { .. } => true,
+            };
+            if !useful {
+                delivered.push(item.arrival);
+            }
+            useful
+        });
+    }
+
+    fn deliver(&mut self, operation: u32, at: DateTime<Utc>) {
+        self.operations.close(operation);
+        self.now = self.now.max(at);
+    }
+
+    /// Live and replayed alike, what follows a step draws from a stream of its own.
+    fn leave_step(&mut self) -> Option<(u32, String)> {
+        let (operation, name) = self.step.take()?;
+        self.operations.add(Operation::Step);
+        self.random = Stream::after_step(self.execution, self.chain, operation);
+        Some((operation, name))
+    }
+
+    fn record_new(&mut self, entry: Entry) {
+        self.writes.entries.push(codec::encode(self.position, &entry));
+        self.position += 1;
+    }
+
+    fn pass(&mut self) {
+        self.record.pop_front();
+        self.position += 1;
+    }
+
+    fn outside_steps(&self, what: &str) -> Result<(), Fault> {
+        match &self.step {
+            None => Ok(()),
+            Some((_, name)) => Err(Fault::Refused(format!(
+                "{what}: not inside the step `{name}`: a step's closure may touch the world, but start nothing durable"
+            ))),
+        }
+    }
+
+    fn diverged(&self, called: String) -> Fault {
+        Fault::Diverged(self.divergence(called))
+    }
+
+    fn divergence(&self, called: String) -> Divergence {
+        let recorded = self.record.front().map_or_else(|| "nothing".to_string(), Entry::to_string);
+        Divergence { position: self.position, recorded, called }
+    }
+}
+
+#[cfg(test)]
+mod tests;

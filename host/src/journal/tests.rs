@@ -1,0 +1,530 @@
+//! One test per rule of replay, and a property that covers their combinations.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use currant_core::executions::Failure;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+const TASK: &str = "charge";
+
+/// A workflow over several runs: what is on record, what waits in its inbox, and the database's clock.
+struct World {
+    rows: Vec<JournalRow>,
+    inbox: Vec<News>,
+    arrivals: i32,
+    clock: DateTime<Utc>,
+}
+
+impl World {
+    fn new() -> World {
+        World { rows: Vec::new(), inbox: Vec::new(), arrivals: 0, clock: DateTime::from_timestamp(1_700_000_000, 0).unwrap() }
+    }
+
+    /// A run as a worker claims it: on the record, with the inbox.
+    fn claim(&self) -> Journal {
+        let digest = Digest::of(b"a component");
+        let mut journal = Journal::open(execution(), 1, digest, self.rows.clone(), self.clock).unwrap();
+        journal.arrived(self.inbox.clone(), self.clock);
+        journal
+    }
+
+    /// What the committer does with a run's writes.
+    fn commit(&mut self, journal: &mut Journal) {
+        let clock = self.clock;
+        let writes = journal.take_writes();
+        self.inbox.retain(|news| !writes.delivered.contains(&news.arrival));
+        self.rows.extend(writes.entries.into_iter().map(|row| JournalRow { at: row.at.or(Some(clock)), ..row }));
+        journal.written(clock);
+    }
+
+    fn news(&mut self, kind: NewsKind) {
+        self.arrivals += 1;
+        self.inbox.push(News { arrival: self.arrivals, kind, at: self.clock });
+    }
+
+    fn completion(&mut self, operation: u32, value: &str) {
+        self.news(NewsKind::Completion { chain: 1, operation, outcome: Ok(json(value)) });
+    }
+
+    fn signal(&mut self, name: &str, value: &str) {
+        self.news(NewsKind::Signal { name: name.into(), payload: json(value) });
+    }
+
+    fn later(&mut self, milliseconds: i64) {
+        self.clock += TimeDelta::milliseconds(milliseconds);
+    }
+}
+
+fn execution() -> ExecutionId {
+    ExecutionId::from(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001))
+}
+
+fn json(text: &str) -> Json {
+    Json::parse(text.to_string()).unwrap()
+}
+
+fn task(journal: &mut Journal, input: &str) -> Result<u32, Fault> {
+    journal.start(Kind::Task, FunctionName::parse(TASK).unwrap(), json(input), StartOptions::default(), false)
+}
+
+fn delivered(operation: u32, value: &str) -> Wait {
+    Wait::Delivered { operation, outcome: Outcome::Completed(value.into()) }
+}
+
+fn kinds(world: &World) -> Vec<&str> {
+    world.rows.iter().map(|row| row.kind.as_str()).collect()
+}
+
+#[test]
+fn a_fresh_run_records_its_start_its_calls_and_its_deliveries() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let charge = task(&mut run, "1").unwrap();
+    assert!(matches!(run.wait(&[charge], true), Ok(Wait::Blocked(_))));
+    world.commit(&mut run);
+    world.completion(charge, "\"paid\"");
+
+    let mut run = world.claim();
+    assert!(run.replaying());
+    assert_eq!(task(&mut run, "1"), Ok(charge));
+    assert!(!run.replaying());
+    assert_eq!(run.wait(&[charge], true), Ok(delivered(charge, "\"paid\"")));
+    world.commit(&mut run);
+
+    assert_eq!(kinds(&world), ["started", "task", "completed"]);
+    assert!(world.inbox.is_empty());
+}
+
+#[test]
+fn a_child_is_started_once_however_often_its_call_is_replayed() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    task(&mut run, "1").unwrap();
+    let first = run.take_writes();
+    assert_eq!(first.children.len(), 1);
+    world.rows = first.entries;
+
+    let mut run = world.claim();
+    task(&mut run, "1").unwrap();
+    assert!(run.take_writes().children.is_empty());
+    let id = ExecutionId::of_child(execution(), 1, 1);
+    assert_eq!(first.children[0].id, id);
+}
+
+#[test]
+fn values_come_back_byte_for_byte() {
+    let text = "  {\"b\" : 1.0, \"a\":1e2, \"b\": 12345678901234567890 } ";
+    let mut world = World::new();
+    let mut run = world.claim();
+    let charge = task(&mut run, "1").unwrap();
+    world.commit(&mut run);
+    world.completion(charge, text);
+    for _ in 0..2 {
+        let mut run = world.claim();
+        task(&mut run, "1").unwrap();
+        assert_eq!(run.wait(&[charge], true), Ok(delivered(charge, text)));
+        world.commit(&mut run);
+    }
+}
+
+#[test]
+fn a_different_call_is_a_divergence_that_shows_both_sides_and_writes_nothing() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    task(&mut run, "1").unwrap();
+    world.commit(&mut run);
+
+    let mut run = world.claim();
+    let Err(Fault::Diverged(divergence)) = run.start_timer(5) else { panic!("the record says otherwise") };
+    assert_eq!(divergence.position, 1);
+    assert!(divergence.recorded.starts_with("start task `charge`, input "), "{}", divergence.recorded);
+    assert_eq!(divergence.called, "start timer of 5 ms");
+    assert!(run.take_writes().is_empty());
+}
+
+#[test]
+fn another_input_or_another_option_is_a_divergence() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    task(&mut run, "1").unwrap();
+    world.commit(&mut run);
+
+    assert!(matches!(task(&mut world.claim(), "2"), Err(Fault::Diverged(_))));
+    let urgent = StartOptions { priority: Some(9), ..StartOptions::default() };
+    let name = FunctionName::parse(TASK).unwrap();
+    assert!(matches!(world.claim().start(Kind::Task, name, json("1"), urgent, false), Err(Fault::Diverged(_))));
+}
+
+#[test]
+fn returning_before_the_record_ends_is_a_divergence() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    run.start_timer(5).unwrap();
+    world.commit(&mut run);
+    let divergence = world.claim().finish("return of the workflow").unwrap_err();
+    assert_eq!(divergence.called, "return of the workflow");
+}
+
+#[test]
+fn a_recorded_delivery_wins_over_what_has_arrived_since() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let (a, b) = (task(&mut run, "1").unwrap(), task(&mut run, "2").unwrap());
+    world.commit(&mut run);
+    world.completion(b, "2");
+    run.arrived(world.inbox.clone(), world.clock);
+    assert_eq!(run.wait(&[a, b], true), Ok(delivered(b, "2")));
+    world.commit(&mut run);
+    world.completion(a, "1");
+
+    let mut run = world.claim();
+    task(&mut run, "1").unwrap();
+    task(&mut run, "2").unwrap();
+    assert_eq!(run.wait(&[a, b], true), Ok(delivered(b, "2")));
+    assert_eq!(run.wait(&[a], true), Ok(delivered(a, "1")));
+}
+
+#[test]
+fn the_order_of_arrival_is_the_order_of_delivery() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let (a, b) = (task(&mut run, "1").unwrap(), task(&mut run, "2").unwrap());
+    world.completion(b, "2");
+    world.completion(a, "1");
+    run.arrived(world.inbox.clone(), world.clock);
+    assert_eq!(run.wait(&[a, b], true), Ok(delivered(b, "2")));
+    assert_eq!(run.wait(&[a], true), Ok(delivered(a, "1")));
+}
+
+#[test]
+fn a_timer_counts_from_the_time_at_which_it_was_recorded() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let timer = run.start_timer(1_000).unwrap();
+    assert_eq!(run.wait(&[timer], true), Ok(Wait::Blocked(Blocked { until: None, shortest_new_timer: Some(1_000) })));
+    world.later(500);
+    world.commit(&mut run);
+    let due = world.clock + TimeDelta::milliseconds(1_000);
+    assert_eq!(run.wait(&[timer], true), Ok(Wait::Blocked(Blocked { until: Some(due), shortest_new_timer: None })));
+    world.later(3_000);
+    run.arrived([], world.clock);
+    assert_eq!(run.wait(&[timer], true), Ok(delivered(timer, "null")));
+    assert_eq!(run.now(), due, "the workflow's time is when the timer was due, not when somebody looked");
+}
+
+#[test]
+fn of_a_timer_and_a_signal_the_earlier_is_delivered() {
+    for (signal_after, first) in [(100, "signal"), (2_000, "timer")] {
+        let mut world = World::new();
+        let mut run = world.claim();
+        let timer = run.start_timer(1_000).unwrap();
+        let signal = run.receive_signal("go".into()).unwrap();
+        world.commit(&mut run);
+        world.later(signal_after);
+        world.signal("go", "1");
+        world.later(5_000);
+        run.arrived(world.inbox.clone(), world.clock);
+        let expected = if first == "signal" { delivered(signal, "1") } else { delivered(timer, "null") };
+        assert_eq!(run.wait(&[timer, signal], true), Ok(expected));
+    }
+}
+
+#[test]
+fn signals_that_came_first_are_kept_in_order() {
+    let mut world = World::new();
+    world.signal("go", "1");
+    world.signal("other", "0");
+    world.signal("go", "2");
+    let mut run = world.claim();
+    let first = run.receive_signal("go".into()).unwrap();
+    assert_eq!(run.wait(&[first], true), Ok(delivered(first, "1")));
+    let second = run.receive_signal("go".into()).unwrap();
+    assert_eq!(run.wait(&[second], true), Ok(delivered(second, "2")));
+    world.commit(&mut run);
+    assert_eq!(world.inbox.len(), 1, "the signal that nobody asked for is kept");
+}
+
+#[test]
+fn a_cancelled_receive_consumes_no_signal() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let given_up = run.receive_signal("go".into()).unwrap();
+    run.cancel(given_up).unwrap();
+    world.signal("go", "1");
+    run.arrived(world.inbox.clone(), world.clock);
+    let receive = run.receive_signal("go".into()).unwrap();
+    assert_eq!(run.wait(&[receive], true), Ok(delivered(receive, "1")));
+    assert!(matches!(run.wait(&[given_up], true), Err(Fault::Refused(_))));
+}
+
+#[test]
+fn a_cancellation_is_told_once_and_further_operations_work() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let charge = task(&mut run, "1").unwrap();
+    world.commit(&mut run);
+    world.news(NewsKind::Cancel);
+    world.completion(charge, "1");
+    for _ in 0..2 {
+        let mut run = world.claim();
+        assert_eq!(task(&mut run, "1"), Ok(charge));
+        assert_eq!(run.wait(&[charge], true), Ok(Wait::Cancelled));
+        let undo = run.start_timer(1).unwrap();
+        assert_eq!(run.wait(&[charge, undo], true), Ok(delivered(charge, "1")));
+        world.commit(&mut run);
+    }
+    assert_eq!(kinds(&world), ["started", "task", "cancelled", "timer", "completed"]);
+}
+
+#[test]
+fn a_sleep_of_the_language_is_not_told_of_a_cancellation() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let timer = run.start_timer(1).unwrap();
+    world.commit(&mut run);
+    world.news(NewsKind::Cancel);
+    world.later(10);
+    run.arrived(world.inbox.clone(), world.clock);
+    assert_eq!(run.wait(&[timer], false), Ok(delivered(timer, "null")));
+    let next = run.start_timer(1).unwrap();
+    assert_eq!(run.wait(&[next], true), Ok(Wait::Cancelled));
+}
+
+#[test]
+fn a_step_is_recorded_once_and_what_it_drew_changes_nothing_later() {
+    let mut world = World::new();
+    let mut after = Vec::new();
+    for drawn_inside in [7, 0] {
+        let mut run = world.claim();
+        match run.begin_step("pick".into()).unwrap() {
+            BeganStep::Runs => {
+                run.fill_random(&mut vec![0; drawn_inside]);
+                assert!(matches!(run.start_timer(1), Err(Fault::Refused(_))), "nothing durable inside a step");
+                run.end_step(Outcome::Completed("4".into())).unwrap();
+            }
+            BeganStep::Recorded(outcome) => assert_eq!(outcome, Outcome::Completed("4".into())),
+        }
+        let mut draw = [0; 40];
+        run.fill_random(&mut draw);
+        after.push(draw);
+        world.commit(&mut run);
+    }
+    assert_eq!(after[0], after[1]);
+    assert_eq!(kinds(&world), ["started", "step"]);
+}
+
+#[test]
+fn a_failed_step_is_recorded_as_failed() {
+    let mut world = World::new();
+    let failure = Failure { details: Some(json("[1]")), ..Failure::of_host("declined", "no", false) };
+    let mut run = world.claim();
+    run.begin_step("pay".into()).unwrap();
+    run.end_step(Outcome::Failed(failure.clone())).unwrap();
+    world.commit(&mut run);
+    let recorded = world.claim().begin_step("pay".into());
+    assert_eq!(recorded, Ok(BeganStep::Recorded(Outcome::Failed(failure))));
+}
+
+#[test]
+fn random_follows_from_the_execution_and_differs_between_executions() {
+    let draw = |execution: ExecutionId| {
+        let mut run = Journal::open(execution, 1, Digest::of(b""), Vec::new(), World::new().clock).unwrap();
+        let (mut one, mut whole) = ([0; 5], [0; 64]);
+        run.fill_random(&mut one);
+        run.fill_random(&mut whole);
+        (one, whole)
+    };
+    let other = ExecutionId::from(Uuid::from_u128(2));
+    assert_eq!(draw(execution()), draw(execution()));
+    assert_ne!(draw(execution()), draw(other));
+}
+
+#[test]
+fn a_version_is_the_newest_for_new_runs_and_the_recorded_one_afterwards() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    assert_eq!(run.version("fees".into(), 1, 2), Ok(2));
+    world.commit(&mut run);
+    assert_eq!(world.claim().version("fees".into(), 1, 3), Ok(2));
+    assert!(matches!(world.claim().version("fees".into(), 3, 4), Err(Fault::Diverged(_))));
+}
+
+#[test]
+fn news_of_an_earlier_chain_and_of_closed_operations_is_thrown_away() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let charge = task(&mut run, "1").unwrap();
+    world.news(NewsKind::Completion { chain: 0, operation: charge, outcome: Ok(json("0")) });
+    world.completion(charge, "1");
+    world.completion(charge, "again, after a retry by hand".to_string().as_str().len().to_string().as_str());
+    run.arrived(world.inbox.clone(), world.clock);
+    assert_eq!(run.wait(&[charge], true), Ok(delivered(charge, "1")));
+    let timer = run.start_timer(1).unwrap();
+    run.wait(&[timer], true).unwrap();
+    world.commit(&mut run);
+    assert!(world.inbox.is_empty());
+}
+
+#[test]
+fn what_breaks_the_contract_is_refused_in_words() {
+    let mut run = World::new().claim();
+    let texts = [run.wait(&[], true).unwrap_err(), run.wait(&[3], true).unwrap_err()];
+    let Fault::Refused(nothing) = &texts[0] else { panic!() };
+    let Fault::Refused(unknown) = &texts[1] else { panic!() };
+    assert_eq!(nothing, "wait: the list of operations is empty");
+    assert_eq!(unknown, "operation 3 was never started");
+    assert!(matches!(run.end_step(Outcome::Completed("1".into())), Err(Fault::Refused(_))));
+}
+
+#[test]
+fn a_gap_or_an_unknown_kind_is_reported_as_corruption() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    run.start_timer(1).unwrap();
+    run.start_timer(2).unwrap();
+    world.commit(&mut run);
+    let open = |rows| Journal::open(execution(), 1, Digest::of(b""), rows, World::new().clock).map(drop).unwrap_err();
+
+    let mut gap = world.rows.clone();
+    gap.remove(1);
+    assert_eq!(open(gap), Corrupted { position: 2, reason: "position 1 is missing".into() });
+    let mut unknown = world.rows.clone();
+    unknown[1].kind = "wish".into();
+    assert_eq!(open(unknown), Corrupted { position: 1, reason: "the kind `wish` is not known".into() });
+    assert_eq!(open(world.rows[1..].to_vec()).position, 1);
+}
+
+/// An instruction of a random workflow.
+#[derive(Clone, Copy, Debug)]
+enum Instruction {
+    Task,
+    Timer(u64),
+    Receive(u8),
+    Step,
+    GiveUp(u8),
+    Draw,
+    Version(u8),
+    WaitForAll,
+}
+
+fn instruction() -> impl Strategy<Value = Instruction> {
+    prop_oneof![
+        Just(Instruction::Task),
+        (0..2_000u64).prop_map(Instruction::Timer),
+        (0..2u8).prop_map(Instruction::Receive),
+        Just(Instruction::Step),
+        any::<u8>().prop_map(Instruction::GiveUp),
+        Just(Instruction::Draw),
+        (0..3u8).prop_map(Instruction::Version),
+        Just(Instruction::WaitForAll),
+    ]
+}
+
+/// Why an execution of the program stopped: at its end, or where it waits for news that is not there.
+#[derive(PartialEq)]
+enum Stopped {
+    AtItsEnd,
+    Waiting,
+}
+
+/// Executes the program on a journal; every answer goes into the trace, by the position up to which it is decided.
+fn execute(program: &[Instruction], journal: &mut Journal, trace: &mut Vec<String>, world: &mut World) -> Stopped {
+    let mut open: Vec<u32> = Vec::new();
+    for instruction in program {
+        match *instruction {
+            Instruction::Task => open.push(task(journal, "1").unwrap()),
+            Instruction::Timer(milliseconds) => open.push(journal.start_timer(milliseconds).unwrap()),
+            Instruction::Receive(name) => open.push(journal.receive_signal(name.to_string()).unwrap()),
+            Instruction::Step => {
+                let outcome = match journal.begin_step("step".into()).unwrap() {
+                    BeganStep::Recorded(outcome) => outcome,
+                    BeganStep::Runs => {
+                        world.commit(journal);
+                        let outcome = Outcome::Completed(world.arrivals.to_string());
+                        journal.end_step(outcome.clone()).unwrap();
+                        outcome
+                    }
+                };
+                trace.push(format!("{outcome:?}"));
+            }
+            Instruction::GiveUp(index) if !open.is_empty() => {
+                let operation = open.remove(usize::from(index) % open.len());
+                journal.cancel(operation).unwrap();
+            }
+            Instruction::GiveUp(_) => {}
+            Instruction::Draw => {
+                let mut bytes = [0; 9];
+                journal.fill_random(&mut bytes);
+                trace.push(format!("{bytes:?} at {}", journal.now()));
+            }
+            Instruction::Version(change) => trace.push(journal.version(change.to_string(), 0, 5).unwrap().to_string()),
+            Instruction::WaitForAll => {
+                while !open.is_empty() {
+                    match journal.wait(&open, true).unwrap() {
+                        Wait::Blocked(_) => return Stopped::Waiting,
+                        Wait::Cancelled => trace.push("cancelled".into()),
+                        Wait::Delivered { operation, outcome } => {
+                            open.retain(|other| *other != operation);
+                            trace.push(format!("{operation} {outcome:?} at {}", journal.now()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Stopped::AtItsEnd
+}
+
+/// Lets something happen outside: a child ends, a signal comes, time passes, somebody cancels.
+fn happen(world: &mut World, what: u8, operation: u32) {
+    match what % 5 {
+        0 | 1 => {
+            let value = world.arrivals.to_string();
+            world.completion(operation, &value);
+        }
+        2 => world.signal(&(what % 2).to_string(), "7"),
+        3 => world.later(i64::from(what) * 10),
+        _ => world.news(NewsKind::Cancel),
+    }
+}
+
+proptest! {
+    /// However a workflow is cut into runs, what a run has recorded is what every later run is told, and the last run's record
+    /// replays to the same answers.
+    #[test]
+    fn a_workflow_cut_anywhere_goes_on_as_if_it_had_never_stopped(
+        program in prop::collection::vec(instruction(), 1..25),
+        events in prop::collection::vec((any::<u8>(), any::<bool>()), 0..60),
+    ) {
+        let mut world = World::new();
+        let mut known: BTreeMap<usize, String> = BTreeMap::new();
+        for (what, crash) in events.iter().copied().chain([(3, false)]) {
+            let mut run = world.claim();
+            let recorded = world.rows.len();
+            let mut trace = Vec::new();
+            let stopped = execute(&program, &mut run, &mut trace, &mut world);
+            for (index, answer) in &known {
+                prop_assert_eq!(trace.get(*index), Some(answer));
+            }
+            // A crash loses what was not committed, and with it every answer that rests on it.
+            if !crash {
+                world.commit(&mut run);
+                known = trace.into_iter().enumerate().collect();
+            }
+            prop_assert!(world.rows.len() >= recorded);
+            if stopped == Stopped::AtItsEnd && !crash {
+                break;
+            }
+            let operation = 1 + u32::from(what) % program.len() as u32;
+            happen(&mut world, what, operation);
+        }
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        execute(&program, &mut world.claim(), &mut first, &mut World::new());
+        execute(&program, &mut world.claim(), &mut second, &mut World::new());
+        prop_assert_eq!(first, second);
+    }
+}

@@ -1,0 +1,73 @@
+//! The claim loop: free slots are filled with what is ready.
+//!
+//! It looks again when a hint says that something became ready, when a slot comes free after it had filled them all, when the next
+//! execution is due, and at the poll interval. Hints are only hints: what none of them told is found by polling.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use currant_core::executions::claim::{Claims, claim};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::run::run;
+use super::services::Services;
+use crate::backoff::Backoff;
+
+/// Claims and starts executions until told to stop.
+pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    while !stop.is_cancelled() {
+        // Without a free slot there is nothing to claim for.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            permit = services.slots.acquire() => drop(permit),
+        }
+        // Whatever becomes ready from here on leaves its permit in `work`, and the loop looks again.
+        match claim_and_start(&services).await {
+            Ok(pause) => {
+                if !backoff.first() {
+                    info!("the database answers again");
+                    backoff.reset();
+                }
+                if let Some(pause) = pause {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = services.work.notified() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+            }
+            Err(error) => {
+                if backoff.first() {
+                    warn!(error = %error, "cannot claim; trying again until the database answers");
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = backoff.wait() => {}
+                }
+            }
+        }
+    }
+}
+
+/// Fills the free slots. Answers how long there is nothing to do; none when there may be more at once.
+async fn claim_and_start(services: &Arc<Services>) -> Result<Option<Duration>, currant_core::Error> {
+    let free = services.slots.available_permits();
+    let queues = services.settings.queues.as_deref();
+    let Claims { claimed, next_due } = claim(&services.pool, services.id, queues, free as u32).await?;
+    let filled = claimed.len() == free;
+    for execution in claimed {
+        let permit = services.slots.clone().try_acquire_owned().expect("only this loop takes permits, and it counted them");
+        let services = services.clone();
+        services.clone().runs.spawn(async move {
+            run(services, execution).await;
+            drop(permit);
+        });
+    }
+    if filled {
+        return Ok(None);
+    }
+    let poll = services.settings.poll_interval.mul_f64(rand::random_range(0.75..1.0));
+    Ok(Some(next_due.map_or(poll, |due| due.min(poll))))
+}

@@ -1,0 +1,124 @@
+//! The committer: everything that running executions write passes through here, in group commits.
+//!
+//! While one transaction is on its way the next batch gathers. Nobody waits for a timer: a single execution on an idle worker is
+//! written at once, and a thousand concurrent ones share a commit. A run has at most one activation in here at a time.
+
+use currant_core::Error;
+use currant_core::executions::commit::{Activation, Fate, Verdict, commit};
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
+
+use crate::backoff::Backoff;
+
+/// Activations that share a transaction. Beyond this the statements' arrays grow faster than what a shared commit saves.
+const BATCH: usize = 256;
+
+/// What became of an activation.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// The database answered.
+    Answered(Verdict),
+    /// The connection broke between COMMIT and its answer, so that nobody knows. The run must not go on with what it has in memory.
+    Unknown,
+    /// The database will not take it, and says why: the activation itself is bad.
+    Rejected(Error),
+}
+
+struct Submission {
+    activation: Activation,
+    answer: oneshot::Sender<Written>,
+}
+
+/// Hands activations to the committer.
+#[derive(Clone)]
+pub(crate) struct Committer(mpsc::Sender<Submission>);
+
+impl Committer {
+    /// Starts the committer; it ends when the last handle is dropped and everything is written.
+    pub(crate) fn start(pool: PgPool) -> (Committer, tokio::task::JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(4 * BATCH);
+        (Committer(sender), tokio::spawn(gather(pool, receiver)))
+    }
+
+    /// Writes an activation, together with whatever else is waiting to be written.
+    pub(crate) async fn write(&self, activation: Activation) -> Written {
+        let (answer, answered) = oneshot::channel();
+        if self.0.send(Submission { activation, answer }).await.is_err() {
+            return Written::Unknown;
+        }
+        answered.await.unwrap_or(Written::Unknown)
+    }
+}
+
+async fn gather(pool: PgPool, mut submissions: mpsc::Receiver<Submission>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while submissions.recv_many(&mut batch, BATCH).await > 0 {
+        write_batch(&pool, std::mem::take(&mut batch)).await;
+    }
+}
+
+/// Writes a batch; when the database rejects it, its halves, until the bad activation is alone.
+async fn write_batch(pool: &PgPool, batch: Vec<Submission>) {
+    let mut pending = vec![batch];
+    while let Some(mut batch) = pending.pop() {
+        let (activations, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|s| (s.activation, s.answer)).unzip();
+        match write_until_answered(pool, &activations).await {
+            Ok(written) => {
+                for (answer, written) in answers.into_iter().zip(written) {
+                    // A run that was dropped meanwhile does not listen; what it wrote stands.
+                    let _ = answer.send(written);
+                }
+            }
+            Err(error) if activations.len() == 1 => {
+                for answer in answers {
+                    let _ = answer.send(Written::Rejected(error.clone_for_report()));
+                }
+            }
+            Err(_) => {
+                batch.extend(activations.into_iter().zip(answers).map(|(activation, answer)| Submission { activation, answer }));
+                let second = batch.split_off(batch.len() / 2);
+                pending.push(second);
+                pending.push(batch);
+            }
+        }
+    }
+}
+
+/// Commits; waits out a database that is away; repeats what is safe to repeat.
+async fn write_until_answered(pool: &PgPool, activations: &[Activation]) -> Result<Vec<Written>, Error> {
+    let mut backoff = Backoff::default();
+    let mut unknown = false;
+    loop {
+        let attempt = async {
+            let mut connection = pool.acquire().await?;
+            commit(&mut connection, activations).await
+        };
+        match attempt.await {
+            Ok(verdicts) => return Ok(verdicts.into_iter().map(Written::Answered).collect()),
+            Err(Error::UnknownCommit(source)) => {
+                warn!(activations = activations.len(), error = %source, "the connection broke during a commit");
+                unknown = true;
+                // What always takes its running row away can be repeated: if it was committed, the row is gone and the fence says so.
+                if !activations.iter().all(|activation| repeatable(&activation.fate)) {
+                    return Ok(activations.iter().map(|_| Written::Unknown).collect());
+                }
+            }
+            Err(error) if error.is_retryable() => {
+                if backoff.first() {
+                    warn!(error = %error, "cannot write to the database; trying again");
+                }
+            }
+            Err(error) if unknown => {
+                warn!(error = %error, "a repeated commit was rejected");
+                return Ok(activations.iter().map(|_| Written::Unknown).collect());
+            }
+            Err(error) => return Err(error),
+        }
+        backoff.wait().await;
+    }
+}
+
+fn repeatable(fate: &Fate) -> bool {
+    !matches!(fate, Fate::GoesOn | Fate::Suspends { .. })
+}

@@ -1,0 +1,67 @@
+//! Deployments: a component that was uploaded is inspected, compiled ahead, and made current, or refused with the reason.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use currant_core::ids::Digest;
+use currant_core::modules::{self, Requested, Verdict};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::services::Services;
+use crate::runtime::{Inspector, ModuleSource};
+
+/// How often to look for deployments without a hint.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Components as Postgres keeps them.
+pub(super) struct Stored(pub(super) PgPool);
+
+impl ModuleSource for Stored {
+    fn bytes<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, anyhow::Result<Vec<u8>>> {
+        async move { Ok(modules::bytes(&self.0, digest).await?) }.boxed()
+    }
+}
+
+/// Decides deployments until told to stop.
+pub(super) async fn decide_until(services: Arc<Services>, stop: CancellationToken) {
+    let inspector = Inspector::new(services.settings.inspector.clone(), &services.settings.runtime);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            done = decide_next(&services, &inspector) => match done {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => debug!(error = %error, "deployments could not be looked up"),
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = services.deployments.notified() => {}
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
+    }
+}
+
+/// Decides one deployment; false when none waits.
+async fn decide_next(services: &Services, inspector: &Inspector) -> Result<bool, currant_core::Error> {
+    let Some(Requested { deployment, digest, bytes }) = modules::next_requested(&services.pool, services.id).await? else {
+        return Ok(false);
+    };
+    info!(module.digest = %digest, size = bytes.len(), "inspecting a module");
+    let verdict = match inspector.inspect(&bytes).await {
+        Ok(description) => Verdict::Deployed(description),
+        Err(refusal) => Verdict::Refused(refusal.to_string()),
+    };
+    if let Verdict::Refused(reason) = &verdict {
+        warn!(module.digest = %digest, reason, "module refused");
+    } else if let Err(error) = services.runtime.load(&digest).await {
+        // Inspection left its compiled code in the cache; if that cannot be read, the first execution compiles it.
+        warn!(module.digest = %digest, error = %error, "the inspected module could not be loaded ahead");
+    }
+    modules::decide(&services.pool, services.id, deployment, verdict).await?;
+    Ok(true)
+}

@@ -1,0 +1,49 @@
+//! What running tasks say of themselves, written in batches; the answer says whose cancellation was requested.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use currant_core::ids::ExecutionId;
+use currant_core::workers::{self, Beat};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::services::Services;
+use crate::guest::Stop;
+
+/// Progress is written at most this often. A hint makes a cancellation arrive sooner.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Writes heartbeats until told to stop.
+pub(super) async fn beat_until(services: Arc<Services>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = services.cancellations.notified() => {}
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
+        let beats = services.tasks.map(|id, task| Beat { id, run: task.run, progress: task.take_progress() });
+        if beats.is_empty() {
+            continue;
+        }
+        match workers::heartbeat(&services.pool, services.id, &beats).await {
+            Ok(cancelled) => cancelled.into_iter().for_each(|id| request_cancellation(&services, id)),
+            // Progress is told again with the next heartbeat that has some; whether the worker lives is the lease's concern.
+            Err(error) => debug!(error = %error, "heartbeats could not be written"),
+        }
+    }
+}
+
+/// Tells a task that it is cancelled, and ends it when it has not stopped within the grace period.
+fn request_cancellation(services: &Arc<Services>, id: ExecutionId) {
+    let Some(task) = services.tasks.get(id) else { return };
+    if !task.request_cancellation() {
+        return;
+    }
+    info!(execution.id = %id, "cancellation requested");
+    let grace = services.settings.cancel_grace;
+    tokio::spawn(async move {
+        tokio::time::sleep(grace).await;
+        task.stop.stop(Stop::Cancelled);
+    });
+}

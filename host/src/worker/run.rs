@@ -1,0 +1,139 @@
+//! One execution, from its claim to its fate.
+
+use std::sync::Arc;
+
+use currant_core::executions::claim::Claimed;
+use currant_core::executions::commit::{Activation, Ending, Fate, Verdict};
+use currant_core::executions::{Failure, Kind};
+use currant_core::retry::{self, Next};
+use tracing::{Instrument, debug, error, info_span, warn};
+
+use super::commit::Written;
+use super::logs::Logs;
+use super::services::Services;
+use super::{task, workflow};
+use crate::guest::{Call, Facts, Returned, Role, Stop, StopFlag};
+use crate::runtime::Module;
+
+/// Times that a task may answer `rate-limited` before that is a failure: a queue that is always too fast is a mistake, not a pace.
+const RATE_LIMITED_AT_MOST: i16 = 100;
+
+/// Runs a claimed execution until it ended, failed, was suspended, or is no longer ours.
+pub(crate) async fn run(services: Arc<Services>, claimed: Claimed) {
+    let span = info_span!(
+        "run", execution.id = %claimed.id, execution.run = claimed.run, function.name = %claimed.function,
+        queue.name = %claimed.queue, attempt = claimed.attempt
+    );
+    async {
+        let Some(digest) = claimed.digest else {
+            debug!("nothing deployed offers this function: parked");
+            return settle(&services, activation(&claimed, Fate::Parked)).await;
+        };
+        match services.runtime.load(&digest).await {
+            Ok(module) => match claimed.kind {
+                Kind::Task => task::run(services, claimed, module).await,
+                Kind::Workflow => workflow::run(services, claimed, module).await,
+            },
+            Err(unavailable) => {
+                warn!(module.digest = %digest, error = %unavailable, "the module cannot be loaded");
+                let failure = Failure::of_host("module-unavailable", format!("module {digest}: {unavailable}"), true);
+                let fate = after_failure(&claimed, failure);
+                settle(&services, activation(&claimed, fate)).await;
+            }
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+/// An activation that writes nothing but its fate.
+pub(super) fn activation(claimed: &Claimed, fate: Fate) -> Activation {
+    Activation { id: claimed.id, run: claimed.run, workflow: None, logs: Vec::new(), fate }
+}
+
+/// Writes a fate that ends the run, whatever it takes.
+pub(super) async fn settle(services: &Services, activation: Activation) {
+    let (id, run) = (activation.id, activation.run);
+    let give_back = Activation { id, run, workflow: None, logs: Vec::new(), fate: Fate::Returned };
+    match services.committer.write(activation).await {
+        Written::Answered(Verdict::Lost) => debug!("taken over: nothing was written"),
+        Written::Answered(_) => {}
+        Written::Unknown => {
+            // Either it is written, and the running row is gone, or it is not, and the execution is claimed again.
+            let _ = services.committer.write(give_back).await;
+        }
+        Written::Rejected(rejected) => {
+            error!(error = %rejected, "the database rejects the end of this run");
+            let failure = Failure::of_host("invalid-value", format!("the result cannot be stored: {rejected}"), false);
+            let fate = Fate::Ends(Ending::Failed(failure));
+            let _ = services.committer.write(Activation { fate, ..give_back }).await;
+        }
+    }
+}
+
+/// What a failed attempt is followed by.
+pub(super) fn after_failure(claimed: &Claimed, failure: Failure) -> Fate {
+    let jitter = rand::random_range(0.0..1.0);
+    match retry::next(&claimed.retry, claimed.attempt, claimed.forgiven, &failure, jitter) {
+        Next::Retry { after_ms } => Fate::Retries { failure, after_ms },
+        Next::Fail if failure.code == "timed-out" => Fate::Ends(Ending::TimedOut(failure)),
+        Next::Fail => Fate::Ends(Ending::Failed(failure)),
+    }
+}
+
+/// What a run is followed by, when its guest came to an end.
+pub(super) fn fate_of(claimed: &Claimed, returned: Returned) -> Fate {
+    match returned {
+        Returned::Completed(value) => match currant_core::values::Json::parse(value) {
+            Ok(value) => Fate::Ends(Ending::Completed(value)),
+            Err(invalid) => after_failure(claimed, Failure::of_host("invalid-value", format!("the result: {invalid}"), false)),
+        },
+        Returned::Failed(failure) => after_failure(claimed, failure.storable()),
+        Returned::RateLimited(_) if claimed.rate_limited >= RATE_LIMITED_AT_MOST => {
+            let message = format!("rate-limited {RATE_LIMITED_AT_MOST} times");
+            Fate::Ends(Ending::Failed(Failure::of_host("limit-exceeded", message, false)))
+        }
+        Returned::RateLimited(after_ms) => Fate::RateLimited { after_ms },
+        Returned::Cancelled => Fate::Ends(Ending::Cancelled(Failure::of_host("cancelled", "stopped by its cancellation", false))),
+        Returned::Stopped(Stop::TimedOut) => after_failure(claimed, Failure::of_host("timed-out", "the attempt took too long", true)),
+        Returned::Stopped(Stop::Cancelled) => {
+            let message = "ended by the host: it did not stop within the grace period of its cancellation";
+            Fate::Ends(Ending::Cancelled(Failure::of_host("cancelled", message, false)))
+        }
+        Returned::Stopped(Stop::Abandoned) => Fate::Returned,
+    }
+}
+
+/// The call of the guest for a claimed execution.
+pub(super) async fn call(
+    services: &Services,
+    claimed: &Claimed,
+    module: &Module,
+    role: Role,
+    logs: Arc<Logs>,
+    stop: StopFlag,
+    deadline: Option<u64>,
+) -> Result<Call, currant_core::Error> {
+    let grants = services.grants(claimed.module.as_deref()).await?;
+    Ok(Call {
+        function: claimed.function.to_string(),
+        input: claimed.input.as_str().to_string(),
+        facts: Facts {
+            id: claimed.id.to_string(),
+            task_id: claimed.task_id.as_ref().map(ToString::to_string),
+            function: claimed.function.to_string(),
+            queue: claimed.queue.to_string(),
+            attempt: u32::try_from(claimed.attempt).unwrap_or(u32::MAX),
+            parent: claimed.parent.map(|parent| parent.to_string()),
+            module: module.digest().to_string(),
+            deadline,
+            trace_id: claimed.trace_id.clone(),
+            span_id: claimed.span_id.clone(),
+            baggage: claimed.baggage.clone(),
+        },
+        grants,
+        role,
+        logs,
+        stop,
+    })
+}

@@ -1,0 +1,121 @@
+//! What the parts of a worker share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use currant_core::executions::commit::{Activation, Verdict};
+use currant_core::ids::{ModuleName, WorkerId};
+use currant_core::modules;
+use sqlx::PgPool;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::commit::{Committer, Written};
+use super::registry::{Registry, Stoppable};
+use super::settings::WorkerSettings;
+use super::task::TaskRun;
+use super::timers::Timers;
+use crate::guest::{Grants, Stop, StopFlag};
+use crate::runtime::Runtime;
+
+/// Grants are read anew after this long, so that a change reaches tasks soon without a query for each.
+const GRANTS_FRESH: Duration = Duration::from_secs(1);
+
+/// What the parts of a worker share, for as long as it holds one lease.
+pub(crate) struct Services {
+    pub(crate) id: WorkerId,
+    pub(crate) pool: PgPool,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) committer: Committer,
+    pub(crate) settings: WorkerSettings,
+    /// Executions that may still be claimed.
+    pub(crate) slots: Arc<Semaphore>,
+    /// Something may be claimable.
+    pub(crate) work: Notify,
+    /// A deployment may wait for its inspection.
+    pub(crate) deployments: Notify,
+    /// A running task's cancellation may have been requested.
+    pub(crate) cancellations: Notify,
+    /// When the next timer of a suspended workflow is due.
+    pub(crate) due: Timers,
+    pub(crate) tasks: Registry<Arc<TaskRun>>,
+    pub(crate) workflows: Registry<StopFlag>,
+    /// Every run, until it has written its fate.
+    pub(crate) runs: TaskTracker,
+    grants: Mutex<HashMap<String, (Instant, Arc<Grants>)>>,
+}
+
+impl Services {
+    pub(crate) fn new(
+        id: WorkerId,
+        pool: PgPool,
+        runtime: Arc<Runtime>,
+        committer: Committer,
+        settings: WorkerSettings,
+    ) -> Services {
+        Services {
+            id,
+            pool,
+            runtime,
+            committer,
+            slots: Arc::new(Semaphore::new(settings.slots as usize)),
+            settings,
+            work: Notify::new(),
+            deployments: Notify::new(),
+            cancellations: Notify::new(),
+            due: Timers::default(),
+            tasks: Registry::default(),
+            workflows: Registry::default(),
+            runs: TaskTracker::new(),
+            grants: Mutex::default(),
+        }
+    }
+
+    /// What a module may touch now. No module, no grants.
+    pub(crate) async fn grants(&self, module: Option<&str>) -> Result<Arc<Grants>, currant_core::Error> {
+        let Some(module) = module else { return Ok(Arc::default()) };
+        if let Some((read, grants)) = self.grants.lock().expect("no panic while held").get(module)
+            && read.elapsed() < GRANTS_FRESH
+        {
+            return Ok(grants.clone());
+        }
+        let name = ModuleName::parse(module)?;
+        let granted = modules::grants(&self.pool, &name).await?;
+        let grants = Arc::new(Grants { http: granted.http, env: granted.env.into_iter().collect() });
+        self.grants.lock().expect("no panic while held").insert(module.into(), (Instant::now(), grants.clone()));
+        Ok(grants)
+    }
+
+    /// Writes something of a run that goes on. None when the run was taken over.
+    pub(crate) async fn write_midway(&self, activation: Activation) -> Option<()> {
+        match self.committer.write(activation).await {
+            Written::Answered(Verdict::Lost) => None,
+            // Log lines that cannot be written, or may have been, are not worth a run.
+            _ => Some(()),
+        }
+    }
+
+    /// The worker shuts down: tasks that listen stop early, workflows go back at their next wait at the latest.
+    pub(crate) fn ask_all_to_stop(&self) {
+        self.tasks.for_each(|task| task.shut_down());
+    }
+
+    /// Nothing that runs is ours any more.
+    pub(crate) fn abandon_all(&self) {
+        self.tasks.stop_all(Stop::Abandoned);
+        self.workflows.stop_all(Stop::Abandoned);
+    }
+}
+
+impl Stoppable for Arc<TaskRun> {
+    fn stop_flag(&self) -> &StopFlag {
+        &self.stop
+    }
+}
+
+impl Stoppable for StopFlag {
+    fn stop_flag(&self) -> &StopFlag {
+        self
+    }
+}

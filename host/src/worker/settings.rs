@@ -1,0 +1,45 @@
+//! What can be set about a worker.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use currant_core::ids::QueueName;
+
+use crate::runtime::RuntimeSettings;
+
+/// The settings of a worker, with defaults for a small machine.
+#[derive(Clone, Debug)]
+pub struct WorkerSettings {
+    /// The queues that it serves; none means every queue.
+    pub queues: Option<Vec<QueueName>>,
+    /// Executions that run at once. A suspended workflow takes none.
+    pub slots: u32,
+    /// How long what it claimed stays its own after its last sign of life. Longer survives longer pauses of the machine; shorter
+    /// hands over sooner.
+    pub lease: Duration,
+    /// How long it waits at most before it looks for work without a hint.
+    pub poll_interval: Duration,
+    /// How long a shutdown waits for what runs.
+    pub shutdown_grace: Duration,
+    /// How long a cancelled task may take to stop by itself.
+    pub cancel_grace: Duration,
+    /// What runs the guests.
+    pub runtime: RuntimeSettings,
+    /// The program that inspects components, called with the argument `inspect`; none means this one.
+    pub inspector: Option<PathBuf>,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> WorkerSettings {
+        WorkerSettings {
+            queues: None,
+            slots: 64,
+            lease: Duration::from_secs(15),
+            poll_interval: Duration::from_secs(1),
+            shutdown_grace: Duration::from_secs(10),
+            cancel_grace: Duration::from_secs(10),
+            runtime: RuntimeSettings::default(),
+            inspector: None,
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! One run of a workflow: the guest's calls, its journal, and the writes that make decisions durable.
+
+use std::sync::{Arc, Mutex};
+
+use currant_core::executions::claim::Claimed;
+use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites};
+use currant_core::executions::{Failure, Kind, StartOptions};
+use currant_core::ids::FunctionName;
+use currant_core::values::Json;
+use currant_core::{inbox, journal as record};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+use tracing::{debug, warn};
+
+use super::commit::Written;
+use super::logs::Logs;
+use super::run::{activation, after_failure, call, fate_of, settle};
+use super::services::Services;
+use crate::guest::{LogSink, Outcome, Refused, Returned, Role, StopFlag, Waited, WorkflowCalls};
+use crate::journal::{BeganStep, Divergence, Fault, Journal, Wait, Writes};
+use crate::runtime::Module;
+
+/// Runs a workflow until it ended, or waits for something that has not happened yet.
+pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<Module>) {
+    let journal = match load(&services, &claimed, &module).await {
+        Ok(journal) => journal,
+        Err(Unreadable::Database(error)) => {
+            warn!(error = %error, "the journal cannot be read now; the workflow goes back");
+            return settle(&services, activation(&claimed, Fate::Returned)).await;
+        }
+        Err(Unreadable::Corrupted(corrupted)) => {
+            let failure = Failure::of_host("nondeterminism", corrupted.to_string(), false);
+            return settle(&services, activation(&claimed, Fate::Ends(Ending::Failed(failure)))).await;
+        }
+    };
+    let logs = Arc::new(Logs::new(claimed.claimed_at));
+    let stop = StopFlag::default();
+    let run = Arc::new(WorkflowRun {
+        services: services.clone(),
+        claimed,
+        journal: Mutex::new(journal),
+        waiting: tokio::sync::Mutex::new(()),
+        logs: logs.clone(),
+        over: Mutex::new(None),
+        ended: Notify::new(),
+    });
+    let registered = services.workflows.enter(run.claimed.id, stop.clone());
+    let role = Role::Workflow(run.clone());
+    let returned = match call(&services, &run.claimed, &module, role, logs, stop, None).await {
+        Ok(call) => tokio::select! {
+            biased;
+            () = run.ended.notified() => None,
+            returned = services.runtime.run(&module, call) => Some(returned),
+        },
+        Err(error) => {
+            warn!(error = %error, "the module's grants cannot be read now; the workflow goes back");
+            Some(Returned::Stopped(crate::guest::Stop::Abandoned))
+        }
+    };
+    drop(registered);
+    run.conclude(returned).await;
+}
+
+enum Unreadable {
+    Database(currant_core::Error),
+    Corrupted(crate::journal::Corrupted),
+}
+
+async fn load(services: &Services, claimed: &Claimed, module: &Module) -> Result<Journal, Unreadable> {
+    let rows = record::load(&services.pool, claimed.id, claimed.chain).await.map_err(Unreadable::Database)?;
+    let news = inbox::load(&services.pool, claimed.id, 0).await.map_err(Unreadable::Database)?;
+    let mut journal = Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at)
+        .map_err(Unreadable::Corrupted)?;
+    journal.arrived(news, claimed.claimed_at);
+    Ok(journal)
+}
+
+/// A workflow's run, as the imports see it.
+struct WorkflowRun {
+    services: Arc<Services>,
+    claimed: Claimed,
+    /// Never held across an await.
+    journal: Mutex<Journal>,
+    /// Held while the run waits: it has at most one write in flight, also when a guest polls several clocks at once.
+    waiting: tokio::sync::Mutex<()>,
+    logs: Arc<Logs>,
+    /// Why the run is over although the guest has not returned.
+    over: Mutex<Option<Over>>,
+    ended: Notify,
+}
+
+enum Over {
+    /// Suspended, or taken over: everything is written that will be.
+    Gone,
+    /// Nobody knows whether the last write is durable: the run goes back, and is replayed.
+    Unsure,
+    /// What the run wants to write, the database refuses.
+    Rejected(String),
+    /// The code did something else than what is on record.
+    Diverged(Divergence),
+    /// The code wants to go on as a new run.
+    ContinuesAsNew(Json),
+}
+
+impl WorkflowRun {
+    fn journal(&self) -> std::sync::MutexGuard<'_, Journal> {
+        self.journal.lock().expect("the journal does not panic")
+    }
+
+    /// Ends the run from within a call of the guest: whoever drives it drops the guest.
+    async fn leave<T>(&self, over: Over) -> T {
+        *self.over.lock().expect("no panic while held") = Some(over);
+        self.ended.notify_one();
+        std::future::pending().await
+    }
+
+    /// A fault ends the guest with a trap; a divergence is remembered, since it decides what the run came to.
+    fn refuse(&self, fault: Fault) -> Refused {
+        match fault {
+            Fault::Refused(text) => Refused(text),
+            Fault::Diverged(divergence) => {
+                let text = divergence.to_string();
+                self.over.lock().expect("no panic while held").get_or_insert(Over::Diverged(divergence));
+                Refused(text)
+            }
+        }
+    }
+
+    fn activation(&self, writes: Writes, fate: Fate) -> Activation {
+        let Writes { entries, children, cancels, delivered, publish, pin } = writes;
+        let workflow = WorkflowWrites { chain: self.claimed.chain, pin, entries, children, cancels, delivered, publish };
+        Activation { workflow: Some(workflow), logs: self.logs.take(), ..activation(&self.claimed, fate) }
+    }
+
+    /// Makes everything that was decided durable, and the run go on or suspend.
+    async fn write(&self, fate: Fate) -> Verdict {
+        let writes = self.journal().take_writes();
+        match self.services.committer.write(self.activation(writes, fate)).await {
+            Written::Answered(Verdict::Lost) => self.leave(Over::Gone).await,
+            Written::Answered(verdict) => verdict,
+            Written::Unknown => self.leave(Over::Unsure).await,
+            Written::Rejected(error) => self.leave(Over::Rejected(error.to_string())).await,
+        }
+    }
+
+    async fn wait_for(&self, operations: &[u32], tell_cancellation: bool) -> Result<Waited, Refused> {
+        let _one_at_a_time = self.waiting.lock().await;
+        loop {
+            let (wait, seen) = {
+                let mut journal = self.journal();
+                let wait = journal.wait(operations, tell_cancellation).map_err(|fault| self.refuse(fault))?;
+                (wait, journal.seen())
+            };
+            let blocked = match wait {
+                Wait::Delivered { operation, outcome } => return Ok(Waited::Completion { operation, outcome }),
+                Wait::Cancelled => return Ok(Waited::Cancelled),
+                Wait::Blocked(blocked) => blocked,
+            };
+            let until = blocked.until;
+            let shortest_new_timer_ms = blocked.shortest_new_timer;
+            match self.write(Fate::Suspends { until, shortest_new_timer_ms, seen }).await {
+                Verdict::News { at, inbox } => {
+                    let mut journal = self.journal();
+                    journal.written(at);
+                    journal.arrived(inbox, at);
+                }
+                Verdict::Written { at } => {
+                    self.services.due.expect(at, until, shortest_new_timer_ms);
+                    self.leave(Over::Gone).await
+                }
+                Verdict::Lost => unreachable!("`write` leaves when the run was taken over"),
+            }
+        }
+    }
+
+    fn start(
+        &self,
+        kind: Kind,
+        function: String,
+        input: String,
+        options: StartOptions,
+        detached: bool,
+    ) -> Result<u32, Refused> {
+        let function = FunctionName::parse(&function).map_err(|error| Refused(format!("start `{function}`: {error}")))?;
+        let input = Json::parse(input).map_err(|error| Refused(format!("start `{function}`: the input: {error}")))?;
+        self.journal().start(kind, function, input, options, detached).map_err(|fault| self.refuse(fault))
+    }
+
+    /// Writes what the run came to.
+    async fn conclude(&self, returned: Option<Returned>) {
+        let over = self.over.lock().expect("no panic while held").take();
+        let activation = match (over, returned) {
+            (Some(Over::Gone), _) => return debug!("suspended, or taken over"),
+            (Some(Over::Unsure), _) => activation(&self.claimed, Fate::Returned),
+            (Some(Over::Rejected(reason)), _) => {
+                let message = format!("the database refuses what the workflow writes: {reason}");
+                let failure = Failure::of_host("invalid-value", message, false);
+                activation(&self.claimed, Fate::Ends(Ending::Failed(failure)))
+            }
+            (Some(Over::Diverged(divergence)), _) => self.nondeterminism(&divergence),
+            (Some(Over::ContinuesAsNew(input)), _) => {
+                let writes = self.journal().take_writes();
+                self.activation(writes, Fate::ContinuesAsNew { input })
+            }
+            (None, Some(returned)) => self.conclusion(returned),
+            (None, None) => unreachable!("`leave` says why before it ends the run"),
+        };
+        settle(&self.services, activation).await;
+    }
+
+    /// The guest returned, failed or trapped.
+    fn conclusion(&self, returned: Returned) -> Activation {
+        let mut journal = self.journal();
+        let unfinished = match &returned {
+            Returned::Completed(_) => journal.finish("return of the workflow"),
+            Returned::Failed(failure) if !failure.is_of_host() => journal.finish("failure of the workflow"),
+            Returned::Cancelled => journal.finish("return of the cancelled workflow"),
+            // Traps and limits may strike a replay where they spared the run before it.
+            _ => Ok(()),
+        };
+        if let Err(divergence) = unfinished {
+            return self.nondeterminism(&divergence);
+        }
+        match returned {
+            Returned::Stopped(_) => activation(&self.claimed, Fate::Returned),
+            Returned::RateLimited(_) => {
+                let failure = Failure::of_host("trap", "only a task may answer `rate-limited`", false);
+                self.activation(journal.take_writes(), after_failure(&self.claimed, failure))
+            }
+            returned => self.activation(journal.take_writes(), fate_of(&self.claimed, returned)),
+        }
+    }
+
+    /// The run ends, and nothing of it is written. It can be retried once the cause is mended.
+    fn nondeterminism(&self, divergence: &Divergence) -> Activation {
+        warn!(position = divergence.position, recorded = divergence.recorded, called = divergence.called, "replay diverged");
+        let mut failure = Failure::of_host(
+            "nondeterminism",
+            format!("replay diverged in workflow `{}`: {divergence}", self.claimed.function),
+            false,
+        );
+        let details = serde_json::json!({
+            "position": divergence.position,
+            "recorded": divergence.recorded,
+            "called": divergence.called,
+            "module": self.claimed.digest.map(|digest| digest.to_string()),
+            "likely_cause": "a branch on something that is not recorded",
+        });
+        failure.details = Json::parse(details.to_string()).ok();
+        activation(&self.claimed, Fate::Ends(Ending::Failed(failure)))
+    }
+}
+
+impl WorkflowCalls for WorkflowRun {
+    fn start_task(&self, function: String, input: String, options: StartOptions) -> Result<u32, Refused> {
+        self.start(Kind::Task, function, input, options, false)
+    }
+
+    fn start_workflow(&self, function: String, input: String, options: StartOptions, detached: bool) -> Result<u32, Refused> {
+        self.start(Kind::Workflow, function, input, options, detached)
+    }
+
+    fn start_timer(&self, milliseconds: u64) -> Result<u32, Refused> {
+        self.journal().start_timer(milliseconds).map_err(|fault| self.refuse(fault))
+    }
+
+    fn receive_signal(&self, name: String) -> Result<u32, Refused> {
+        self.journal().receive_signal(name).map_err(|fault| self.refuse(fault))
+    }
+
+    fn external(&self) -> Result<(u32, String), Refused> {
+        let secret: [u8; 16] = rand::random();
+        let secret = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.journal().external(secret).map_err(|fault| self.refuse(fault))
+    }
+
+    fn wait(&self, operations: Vec<u32>) -> BoxFuture<'_, Result<Waited, Refused>> {
+        async move { self.wait_for(&operations, true).await }.boxed()
+    }
+
+    fn cancel(&self, operation: u32) -> Result<(), Refused> {
+        self.journal().cancel(operation).map_err(|fault| self.refuse(fault))
+    }
+
+    fn begin_step(&self, name: String) -> BoxFuture<'_, Result<Option<Outcome>, Refused>> {
+        async move {
+            let began = self.journal().begin_step(name).map_err(|fault| self.refuse(fault))?;
+            if let BeganStep::Recorded(outcome) = began {
+                return Ok(Some(outcome));
+            }
+            // The closure may touch the world: everything that led to it is durable first.
+            let _one_at_a_time = self.waiting.lock().await;
+            let written = self.journal().is_written();
+            if !written && let Verdict::Written { at } = self.write(Fate::GoesOn).await {
+                self.journal().written(at);
+            }
+            Ok(None)
+        }
+        .boxed()
+    }
+
+    fn end_step(&self, outcome: Outcome) -> Result<(), Refused> {
+        let outcome = match outcome {
+            Outcome::Completed(value) => match Json::parse(value) {
+                Ok(value) => Outcome::Completed(value.into_string()),
+                Err(error) => return Err(Refused(format!("end-step: the result: {error}"))),
+            },
+            Outcome::Failed(failure) => Outcome::Failed(failure.storable()),
+        };
+        self.journal().end_step(outcome).map_err(|fault| self.refuse(fault))
+    }
+
+    fn version(&self, change: String, min: u32, max: u32) -> Result<u32, Refused> {
+        self.journal().version(change, min, max).map_err(|fault| self.refuse(fault))
+    }
+
+    fn continue_as_new(&self, input: String) -> Refused {
+        match Json::parse(input) {
+            Ok(input) => {
+                self.over.lock().expect("no panic while held").get_or_insert(Over::ContinuesAsNew(input));
+                Refused("the run ends here, and goes on as a new one".into())
+            }
+            Err(error) => Refused(format!("continue-as-new: the input: {error}")),
+        }
+    }
+
+    fn publish(&self, progress: String) -> Result<(), Refused> {
+        let progress = Json::parse(progress).map_err(|error| Refused(format!("publish: {error}")))?;
+        self.journal().publish(progress).map_err(|fault| self.refuse(fault))
+    }
+
+    fn in_step(&self) -> bool {
+        self.journal().in_step()
+    }
+
+    fn replaying(&self) -> bool {
+        self.journal().replaying()
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.journal().now().timestamp_millis()).unwrap_or(0)
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.journal().fill_random(bytes);
+    }
+
+    fn sleep(&self, milliseconds: u64) -> BoxFuture<'_, Result<(), Refused>> {
+        async move {
+            let timer = self.start_timer(milliseconds)?;
+            // A sleep of the language has nowhere to raise a cancellation: the next `wait` is told.
+            self.wait_for(&[timer], false).await.map(drop)
+        }
+        .boxed()
+    }
+}
