@@ -87,7 +87,7 @@ settings! {
     /// A worker process.
     worker: Worker {
         /// How many executions it runs at once. A workflow that waits holds no slot.
-        slots: u32 = "32", env::WORKER_SLOTS;
+        slots: u32 = "64", env::WORKER_SLOTS;
         /// The queues that it serves, separated by commas in the variable; none named means all of them.
         queues: Vec<String> = "", env::WORKER_QUEUES;
         /// How long what it claimed stays its own when it is not heard of any more. Others then take over.
@@ -95,7 +95,7 @@ settings! {
         /// How often it looks for work when no notification arrives. Notifications are hints; this is what work can rely on.
         poll_interval: Duration = "1s", env::WORKER_POLL_INTERVAL;
         /// How long it waits, once it was asked to stop, for what it runs. What is left then is returned to its queue.
-        shutdown_grace: Duration = "30s", env::WORKER_SHUTDOWN_GRACE;
+        shutdown_grace: Duration = "10s", env::WORKER_SHUTDOWN_GRACE;
         /// How much memory one execution may use. More ends it with the code `out-of-memory`.
         memory_limit: Size = "256MiB", env::WORKER_MEMORY_LIMIT;
     }

@@ -117,7 +117,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Worker(args) => work(args).await,
         Command::Migrate(args) => migrate(args).await,
-        Command::Dev(args) => dev::dev(args, stop_on_signal()?).await,
+        Command::Dev(args) => dev::dev(args, settings(&Config::load([])?)?, stop_on_signal()?).await,
         Command::Inspect => unreachable!("answered before the runtime starts"),
     }
 }

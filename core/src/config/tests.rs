@@ -44,7 +44,7 @@ fn without_anything_the_defaults_hold() {
     let config = Folder::new("defaults").load(&[], NO_FLAGS).unwrap();
     assert_eq!(config.database.url, None);
     assert_eq!(config.source("database.url"), None);
-    assert_eq!(config.worker.slots, 32);
+    assert_eq!(config.worker.slots, 64);
     assert_eq!(config.worker.queues, Vec::<String>::new());
     assert_eq!(config.worker.memory_limit, Size(256 << 20));
 }

@@ -71,9 +71,8 @@ fn account_named(accounts: &str, name: &str) -> Option<Account> {
     accounts.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next()? == name).then_some(())?;
+        let _password = fields.next()?;
         let mut number = || fields.next()?.parse().ok();
-        // The second field is the password's.
-        let _ = number();
         Some(Account::Dropped { uid: number()?, gid: number()?, name: name.to_owned() })
     })
 }

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use currant_core::modules;
 use sqlx::PgPool;
 
 use super::say;
