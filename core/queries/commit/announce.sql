@@ -1,0 +1,2 @@
+-- $1 executions that ended
+select currant.announce($1::uuid[]);

@@ -1,0 +1,2 @@
+-- $1 workflows
+select currant.cancel_children($1::uuid[]);

@@ -1,0 +1,36 @@
+-- $1 ids · $2 parents · $3 chains · $4 operations · $5 functions · $6 inputs · $7 detached · $8 queues · $9 priorities · $10 retry
+-- policies · $11 timeouts · $12 keys · $13 concurrency keys · $14 tags as JSON arrays
+-- Answers those that are new: a start that was committed before is the same row.
+with child as (
+    select asked.*, offered.kind,
+           coalesce(asked.own_queue, offered.queue, 'default') as queue,
+           coalesce(asked.own_priority, offered.priority, 0) as priority
+    from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[], $5::text[], $6::json[], $7::boolean[], $8::text[],
+                $9::smallint[], $10::json[], $11::json[], $12::text[], $13::text[], $14::json[])
+         as asked (id, parent, chain, operation, function, input, detached, own_queue, own_priority, retry, timeouts, task_id,
+                   concurrency_key, tags)
+    left join currant.functions offered on offered.name = asked.function
+    left join currant.keys key on key.task_id = asked.task_id
+    where asked.task_id is null or key.execution_id = asked.id
+), queues as (
+    insert into currant.queues (name)
+    select distinct queue from child
+    where not exists (select from currant.queues known where known.name = child.queue)
+    on conflict do nothing
+), started as (
+    insert into currant.requests
+        (id, task_id, function, kind, queue, priority, input, retry, timeouts, parent_workflow_id, parent_chain,
+         parent_operation, detached, concurrency_key, tags, trace_id, span_id, trace_context)
+    select child.id, child.task_id, child.function, child.kind, child.queue, child.priority, child.input, child.retry,
+           child.timeouts, child.parent, child.chain, child.operation, child.detached, child.concurrency_key,
+           array(select json_array_elements_text(child.tags)), parent.trace_id,
+           substring(encode(uuid_send(gen_random_uuid()), 'hex') for 16), parent.trace_context
+    from child
+    join currant.requests parent on parent.id = child.parent
+    on conflict (id) do nothing
+    returning id, kind
+), opened as (
+    insert into currant.workflows (id)
+    select id from started where kind is distinct from 'task'
+)
+select id from started;

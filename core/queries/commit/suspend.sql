@@ -1,0 +1,24 @@
+-- $1 workflows · $2 when their earliest timer on record is due · $3 the shortest timer of this commit, in milliseconds · $4 the highest
+-- arrival that each has loaded · $5 the time of this commit
+-- Their rows are locked by an earlier statement, so that this one sees every news there is. Answers those that are suspended.
+with wanting as (
+    select asked.id, asked.seen, least(asked.until, $5::timestamptz + asked.new_timer_ms * interval '1 ms') as until
+    from unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::integer[]) as asked (id, until, new_timer_ms, seen)
+), idle as (
+    select wanting.*
+    from wanting
+    where (until is null or until > currant.now())
+      and not exists (select from currant.inbox where inbox.workflow_id = wanting.id and inbox.arrival > wanting.seen)
+), released as (
+    delete from currant.running
+    using idle
+    where running.id = idle.id
+    returning running.id, running.run, running.attempt, running.forgiven, running.deadline
+)
+update currant.workflows workflow
+set waiting = true, until = idle.until, run = released.run, attempt = released.attempt, forgiven = released.forgiven, losses = 0,
+    deadline = released.deadline
+from idle
+join released on released.id = idle.id
+where workflow.id = idle.id
+returning workflow.id;

@@ -1,0 +1,54 @@
+-- $1 worker · $2 queues, or null for all of them · $3 how many
+-- One ordered probe of the index per queue, so that neither a long nor a paused queue is scanned for another's sake.
+-- No lock on workflows: who cancels locks those first, and ready after.
+with candidate as (
+    select found.id, found.priority, found.run_at
+    from currant.queues queue
+    cross join lateral (
+        select ready.id, ready.priority, ready.run_at
+        from currant.ready
+        where ready.queue = queue.name
+          and ready.run_at <= currant.now()
+          and (not queue.paused or ready.resumes)
+        order by ready.priority desc, ready.run_at, ready.id
+        limit $3
+    ) as found
+    where $2::text[] is null or queue.name = any ($2)
+    order by found.priority desc, found.run_at, found.id
+    limit $3
+), mine as (
+    -- What another worker is taking at this moment is left to it.
+    select ready.id
+    from currant.ready
+    join candidate on candidate.id = ready.id
+    for update of ready skip locked
+), taken as (
+    delete from currant.ready
+    using mine
+    where ready.id = mine.id
+    returning ready.id, ready.run + 1 as run, ready.priority, ready.run_at, ready.attempt, ready.forgiven, ready.losses,
+              ready.rate_limited, ready.progress, ready.deadline
+), known as (
+    select taken.*, request.function, request.queue, coalesce(workflow.input, request.input) as input, request.task_id,
+           request.retry as request_retry, offered.retry as function_retry,
+           coalesce(request.timeouts, offered.timeouts) as timeouts,
+           coalesce(request.kind, offered.kind, case when workflow.digest is not null then 'workflow' end) as kind,
+           coalesce(workflow.digest, offered.digest) as digest,
+           coalesce(offered.module, module.description ->> 'name') as module,
+           coalesce(workflow.chain, 1) as chain,
+           request.parent_workflow_id, request.trace_id, request.span_id, request.trace_context,
+           coalesce(workflow.cancel_requested, false) as cancel_requested
+    from taken
+    join currant.requests request on request.id = taken.id
+    left join currant.functions offered on offered.name = request.function
+    left join currant.workflows workflow on workflow.id = taken.id
+    left join currant.modules module on module.digest = workflow.digest
+), fenced as (
+    insert into currant.running
+        (id, run, worker_id, attempt, forgiven, losses, rate_limited, digest, claimed_at, heartbeat_at, progress, deadline)
+    select id, run, $1, attempt, forgiven, losses, rate_limited, digest, currant.now(), currant.now(), progress, deadline
+    from known
+)
+select known.*, currant.now() as claimed_at, (select count(*) from candidate) as found
+from known
+order by priority desc, run_at, id;

@@ -1,0 +1,99 @@
+//! What can go wrong between us and Postgres. Failures of user code are values, never one of these.
+
+use crate::ids;
+use crate::values::InvalidValue;
+
+/// An error of this floor.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The arguments are wrong.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong with them.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// Its state does not allow it.
+    #[error("{message}")]
+    Conflict {
+        /// Why not.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The connection broke between COMMIT and its answer: nobody knows whether it is written.
+    #[error("the connection broke during a commit")]
+    UnknownCommit(#[source] sqlx::Error),
+    /// The database holds something that this version does not understand.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A migration failed.
+    #[error("a migration failed")]
+    Migration(#[source] Box<sqlx::migrate::MigrateError>),
+    /// The database could not be reached, or refused.
+    #[error("the database does not do it")]
+    Database(#[source] sqlx::Error),
+}
+
+impl Error {
+    /// Whether the same may succeed later, without anybody changing anything: the database is away, is starting, or asks to try again.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Error::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| retryable_state(&code)),
+            Error::Database(error) => connection_broke(error),
+            _ => false,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        let Some(refusal) = error.as_database_error() else { return Error::Database(error) };
+        let message = refusal.message().to_string();
+        let hint = refusal.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().and_then(|e| e.hint()).map(String::from);
+        match refusal.code().as_deref() {
+            Some("CU400") => Error::Invalid { message, hint },
+            Some("CU404") => Error::NotFound(message),
+            Some("CU409") => Error::Conflict { message, hint },
+            // What jsonb and text cannot hold: the escape \u0000, numbers out of range, text that is not JSON.
+            Some("22P02" | "22P05" | "22003") => Error::Invalid { message, hint },
+            _ => Error::Database(error),
+        }
+    }
+}
+
+impl From<ids::Invalid> for Error {
+    fn from(error: ids::Invalid) -> Error {
+        Error::Invalid { message: error.to_string(), hint: None }
+    }
+}
+
+impl From<InvalidValue> for Error {
+    fn from(error: InvalidValue) -> Error {
+        Error::Invalid { message: error.to_string(), hint: None }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Error {
+        Error::Unreadable(format!("a value of the database is not what it should be: {error}"))
+    }
+}
+
+/// Whether a connection is of no more use, so that a commit on it may or may not have happened.
+pub(crate) fn connection_broke(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        _ => false,
+    }
+}
+
+fn retryable_state(code: &str) -> bool {
+    // 40001 serialization, 40P01 deadlock, 55P03 lock timeout, 53xxx out of resources, 57Pxx shutting down or starting, 08xxx connection.
+    matches!(code, "40001" | "40P01" | "55P03") || ["53", "57P", "08"].iter().any(|class| code.starts_with(class))
+}

@@ -1,0 +1,128 @@
+//! Claiming: what is ready becomes running, in one statement.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgPool, Row};
+
+use super::{Kind, RetryOverrides, RetryPolicy, Timeouts};
+use crate::Error;
+use crate::ids::{Digest, ExecutionId, FunctionName, QueueName, TaskId, WorkerId};
+use crate::sql;
+use crate::values::Json;
+
+/// What a claim came to.
+#[derive(Debug)]
+pub struct Claims {
+    /// The executions that are now this worker's.
+    pub claimed: Vec<Claimed>,
+    /// Whether other workers took some of what was found at the same moment: there may be more.
+    pub contended: bool,
+}
+
+/// A claimed execution, with everything that a run needs to know.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Which.
+    pub id: ExecutionId,
+    /// The fence: every write names it.
+    pub run: i32,
+    /// From 1.
+    pub attempt: i32,
+    /// Failed attempts up to this one do not count.
+    pub forgiven: i32,
+    /// Times that it was rate-limited.
+    pub rate_limited: i16,
+    /// Task or workflow.
+    pub kind: Kind,
+    /// What to run.
+    pub function: FunctionName,
+    /// Where it waited.
+    pub queue: QueueName,
+    /// What to run it with.
+    pub input: Json,
+    /// The caller's key.
+    pub task_id: Option<TaskId>,
+    /// The policy that holds: the request's, else the function's, else the default.
+    pub retry: RetryPolicy,
+    /// The limits that hold.
+    pub timeouts: Timeouts,
+    /// A workflow's pinned component, else the current one; none when nothing offers the function.
+    pub digest: Option<Digest>,
+    /// The module's name.
+    pub module: Option<String>,
+    /// The workflow's journal.
+    pub chain: i32,
+    /// The workflow that started it.
+    pub parent: Option<ExecutionId>,
+    /// 32 hexadecimal digits.
+    pub trace_id: String,
+    /// 16 hexadecimal digits.
+    pub span_id: String,
+    /// What travels with the trace.
+    pub baggage: Vec<(String, String)>,
+    /// What the previous attempt of a task said last.
+    pub progress: Option<Json>,
+    /// The database's time of this claim.
+    pub claimed_at: DateTime<Utc>,
+    /// When everything must have ended.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Whether its cancellation was requested before.
+    pub cancel_requested: bool,
+}
+
+/// Claims up to `slots` executions of these queues, or of all of them: priority first, then the one that waits longest.
+pub async fn claim(pool: &PgPool, worker: WorkerId, queues: Option<&[QueueName]>, slots: u32) -> Result<Claims, Error> {
+    let queues: Option<Vec<&str>> = queues.map(|queues| queues.iter().map(QueueName::as_str).collect());
+    let rows =
+        sqlx::query(sql::EXECUTIONS_CLAIM).bind(worker).bind(queues).bind(i64::from(slots)).fetch_all(pool).await?;
+    let found: i64 = rows.first().map_or(Ok(0), |row| row.try_get("found"))?;
+    let claimed = rows.iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
+    Ok(Claims { contended: found > claimed.len() as i64, claimed })
+}
+
+fn claimed(row: &sqlx::postgres::PgRow) -> Result<Claimed, Error> {
+    let kind = match row.try_get::<Option<String>, _>("kind")?.as_deref() {
+        Some("workflow") => Kind::Workflow,
+        _ => Kind::Task,
+    };
+    let function_retry = overrides(row.try_get("function_retry")?)?;
+    let request_retry = overrides(row.try_get("request_retry")?)?;
+    let timeouts: Option<Json> = row.try_get("timeouts")?;
+    let baggage: Option<Json> = row.try_get("trace_context")?;
+    let digest: Option<Vec<u8>> = row.try_get("digest")?;
+    Ok(Claimed {
+        id: row.try_get("id")?,
+        run: row.try_get("run")?,
+        attempt: row.try_get("attempt")?,
+        forgiven: row.try_get("forgiven")?,
+        rate_limited: row.try_get("rate_limited")?,
+        kind,
+        function: row.try_get("function")?,
+        queue: row.try_get("queue")?,
+        input: row.try_get("input")?,
+        task_id: row.try_get("task_id")?,
+        retry: RetryPolicy::of(kind).with(function_retry).with(request_retry),
+        timeouts: timeouts.map_or(Ok(Timeouts::default()), |text| serde_json::from_str(text.as_str()))?,
+        digest: digest.map(Digest::try_from).transpose()?,
+        module: row.try_get("module")?,
+        chain: row.try_get("chain")?,
+        parent: row.try_get("parent_workflow_id")?,
+        trace_id: row.try_get("trace_id")?,
+        span_id: row.try_get("span_id")?,
+        baggage: baggage.map(|baggage| pairs(&baggage)).unwrap_or_default(),
+        progress: row.try_get("progress")?,
+        claimed_at: row.try_get("claimed_at")?,
+        deadline: row.try_get("deadline")?,
+        cancel_requested: row.try_get("cancel_requested")?,
+    })
+}
+
+fn overrides(policy: Option<Json>) -> Result<Option<RetryOverrides>, Error> {
+    Ok(policy.map(|policy| serde_json::from_str(policy.as_str())).transpose()?)
+}
+
+/// The entries of a JSON object, texts without their quotes.
+fn pairs(object: &Json) -> Vec<(String, String)> {
+    let entries: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object.as_str()).unwrap_or_default();
+    let text = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), String::from);
+    entries.into_iter().map(|(name, value)| (name, text(value))).collect()
+}

@@ -1,0 +1,71 @@
+//! Runs that end without ending their execution: it is tried again, given back, or parked.
+
+use sqlx::PgConnection;
+
+use super::{Batch, Fate};
+use crate::Error;
+use crate::sql;
+use crate::values::Json;
+
+/// Takes the `running` rows away, and puts the executions where they wait.
+pub(super) async fn release(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
+    try_again(connection, batch).await?;
+    give_back(connection, batch).await?;
+    park(connection, batch).await
+}
+
+async fn try_again(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
+    let failed: Vec<_> = batch
+        .activations
+        .iter()
+        .filter_map(|of| match &of.fate {
+            Fate::Retries { failure, after_ms } => Some((of.id, failure, *after_ms)),
+            _ => None,
+        })
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let failures = failed.iter().map(|(_, failure, _)| Json::of(failure)).collect::<Result<Vec<_>, _>>()?;
+    sqlx::query(sql::COMMIT_TRY_AGAIN)
+        .bind(failed.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
+        .bind(failures)
+        .bind(failed.iter().map(|(.., after_ms)| i64::try_from(*after_ms).unwrap_or(i64::MAX)).collect::<Vec<_>>())
+        .bind(batch.at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn give_back(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
+    let back: Vec<_> = batch
+        .activations
+        .iter()
+        .filter_map(|of| match of.fate {
+            Fate::Returned => Some((of.id, 0, 0)),
+            Fate::RateLimited { after_ms } => Some((of.id, i64::try_from(after_ms).unwrap_or(i64::MAX), 1i16)),
+            _ => None,
+        })
+        .collect();
+    if back.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql::COMMIT_GIVE_BACK)
+        .bind(back.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
+        .bind(back.iter().map(|(_, after_ms, _)| *after_ms).collect::<Vec<_>>())
+        .bind(back.iter().map(|(.., limited)| *limited).collect::<Vec<_>>())
+        .bind(batch.at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn park(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
+    let parked: Vec<_> =
+        batch.activations.iter().filter(|of| matches!(of.fate, Fate::Parked)).map(|of| of.id).collect();
+    if parked.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql::COMMIT_PARK).bind(parked).bind(batch.at).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! Every bound of this floor, with its reason.
+
+use std::time::Duration;
+
+/// Workers lost in a row, without progress, after which an execution fails: it is then more likely their cause than their victim.
+pub const LOSSES_IN_A_ROW: i16 = 5;
+
+/// Inspections that may begin without an answer before a component is refused: one crash may be the machine's fault, two are the component's.
+pub const INSPECTIONS: i16 = 2;
+
+/// Bytes of a component. Python modules have 22 MB; Postgres sends a value of up to 1 GB, and holds it in memory several times.
+pub const COMPONENT_BYTES: usize = 128 << 20;
+
+/// How often to look for a result behind the notification that may be lost.
+pub const RESULT_POLL: Duration = Duration::from_millis(500);
