@@ -28,12 +28,15 @@ create table currant.deployments (
     -- Whether this deployment may take over functions that belong to another module.
     take_over    boolean not null default false,
     -- Grants that come with it, as {"http": ["host:port", …], "env": {"NAME": "value", …}}; null keeps those that the module has.
+    -- Emptied by the decision: from then on the values, which may be secrets, are in grants only.
     grants       json,
     -- Why it was refused, for people.
     reason       text,
-    requested_at timestamptz not null default currant.now(),
-    decided_at   timestamptz,
-    decided_by   uuid,
+    requested_at   timestamptz not null default currant.now(),
+    -- When a worker last began to inspect it.
+    inspected_from timestamptz,
+    decided_at     timestamptz,
+    decided_by     uuid,
 
     constraint deployment_status check (status in ('requested', 'deployed', 'refused')),
     constraint deployment_decided_or_not check ((status = 'requested') = (decided_at is null)),

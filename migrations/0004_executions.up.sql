@@ -97,6 +97,9 @@ create table currant.parked (
     id         uuid primary key,
     function   text not null,
     run_at     timestamptz not null,
+    attempt    integer not null,
+    run        integer not null,
+    forgiven   integer not null,
     deadline   timestamptz,
     expires_at timestamptz
 );

@@ -24,56 +24,84 @@ $$;
 comment on function currant.wake(uuid[]) is
     'Puts waiting workflows into ready; those that are not waiting will look into their inbox before they suspend. Eight wakers at once make one row.';
 
+-- Writes the ends of executions into inboxes. The n-th end is that of ended[n], and goes to operation operations[n] of workflow_ids[n].
+create function currant.deliver(ended uuid[], workflow_ids uuid[], chains integer[], operations integer[]) returns void
+    language plpgsql volatile
+as $$
+begin
+    -- In a statement of its own: the next one must see what others wrote before they let go of these locks.
+    perform from currant.workflows where id = any (workflow_ids) order by id for update;
+
+    with news as (
+        select interest.*, row_number() over (partition by interest.workflow_id order by interest.number) as rank
+        from unnest(ended, workflow_ids, chains, operations) with ordinality
+             as interest (id, workflow_id, chain, operation, number)
+        join currant.workflows workflow on workflow.id = interest.workflow_id and workflow.chain = interest.chain
+    ), drawn as (
+        update currant.workflows workflow
+        set next_arrival = next_arrival + counted.news
+        from (select workflow_id, count(*)::integer as news from news group by workflow_id) as counted
+        where workflow.id = counted.workflow_id
+        returning workflow.id, workflow.next_arrival - counted.news as first_arrival
+    )
+    insert into currant.inbox (workflow_id, arrival, kind, chain, operation, result, failure, at)
+    select news.workflow_id, drawn.first_arrival + news.rank - 1, 'completion', news.chain, news.operation,
+           outcome.result, outcome.failure, outcome.ended_at
+    from news
+    join drawn on drawn.id = news.workflow_id
+    join currant.outcomes outcome on outcome.id = news.id;
+
+    perform currant.wake(workflow_ids);
+end;
+$$;
+comment on function currant.deliver(uuid[], uuid[], integer[], integer[]) is
+    'News of ended executions for the workflows that wait for them: an inbox row each, and a wake.';
+
+-- Tells the workflows that wait under a task_id for executions which somebody else started. Their outcomes are written.
+create function currant.announce_attached(ended uuid[]) returns void
+    language plpgsql volatile
+as $$
+declare
+    ids uuid[];
+    workflow_ids uuid[];
+    chains integer[];
+    operations integer[];
+begin
+    with attached as (
+        delete from currant.waiters where target_id = any (ended)
+        returning target_id, workflow_id, chain, operation
+    )
+    select array_agg(target_id), array_agg(workflow_id), array_agg(chain), array_agg(operation)
+    into ids, workflow_ids, chains, operations
+    from attached;
+    if ids is not null then
+        perform currant.deliver(ids, workflow_ids, chains, operations);
+    end if;
+end;
+$$;
+comment on function currant.announce_attached(uuid[]) is
+    'Delivers the end of these executions to the workflows that are attached to them.';
+
 -- Tells everybody who waits for these executions that they ended. Their outcomes are written.
 create function currant.announce(ended uuid[]) returns void
     language plpgsql volatile
 as $$
 declare
-    concerned uuid[];
+    ids uuid[];
+    workflow_ids uuid[];
+    chains integer[];
+    operations integer[];
 begin
-    select array_agg(workflow_id) into concerned
-    from (
-        select parent_workflow_id as workflow_id
-        from currant.requests
-        where id = any (ended) and parent_workflow_id is not null
-        union
-        select workflow_id from currant.waiters where target_id = any (ended)
-    ) as waiting;
-
-    if concerned is not null then
-        -- In a statement of its own: the next one must see what others wrote before they let go of these locks.
-        perform from currant.workflows where id = any (concerned) order by id for update;
-
-        with attached as (
-            delete from currant.waiters where target_id = any (ended)
-            returning target_id as id, workflow_id, chain, operation
-        ), interest as (
-            select id, parent_workflow_id as workflow_id, parent_chain as chain, parent_operation as operation
-            from currant.requests
-            where id = any (ended) and parent_workflow_id is not null
-            union all
-            select id, workflow_id, chain, operation from attached
-        ), news as (
-            select interest.*,
-                   row_number() over (partition by interest.workflow_id order by array_position(ended, interest.id)) as number
-            from interest
-            join currant.workflows workflow on workflow.id = interest.workflow_id and workflow.chain = interest.chain
-        ), drawn as (
-            update currant.workflows workflow
-            set next_arrival = next_arrival + counted.news
-            from (select workflow_id, count(*)::int as news from news group by workflow_id) as counted
-            where workflow.id = counted.workflow_id
-            returning workflow.id, workflow.next_arrival - counted.news as first_arrival
-        )
-        insert into currant.inbox (workflow_id, arrival, kind, chain, operation, result, failure, at)
-        select news.workflow_id, drawn.first_arrival + news.number - 1, 'completion', news.chain, news.operation,
-               outcome.result, outcome.failure, outcome.ended_at
-        from news
-        join drawn on drawn.id = news.workflow_id
-        join currant.outcomes outcome on outcome.id = news.id;
-
-        perform currant.wake(concerned);
+    select array_agg(id order by number), array_agg(parent_workflow_id order by number), array_agg(parent_chain order by number),
+           array_agg(parent_operation order by number)
+    into ids, workflow_ids, chains, operations
+    from unnest(ended) with ordinality as ending (ended_id, number)
+    join currant.requests request on request.id = ending.ended_id
+    where request.parent_workflow_id is not null;
+    if ids is not null then
+        perform currant.deliver(ids, workflow_ids, chains, operations);
     end if;
+    perform currant.announce_attached(ended);
 
     -- Only what no workflow started is waited for from outside.
     perform pg_notify('currant_ended', id::text)
@@ -84,26 +112,35 @@ $$;
 comment on function currant.announce(uuid[]) is
     'Writes the end of these executions into the inboxes of the workflows that wait for them and wakes those; hints to clients that wait for a result.';
 
--- What remains of workflows that have just ended.
-create function currant.close_workflows(ended uuid[]) returns void
+create function currant.cancel_children(workflow_ids uuid[]) returns void
     language plpgsql volatile
 as $$
 declare
     child uuid;
 begin
-    delete from currant.workflows where id = any (ended);
-    delete from currant.inbox where workflow_id = any (ended);
-    delete from currant.waiters where workflow_id = any (ended);
     for child in
         select request.id
         from currant.requests request
-        where request.parent_workflow_id = any (ended)
+        where request.parent_workflow_id = any (workflow_ids)
           and not request.detached
           and not exists (select from currant.outcomes outcome where outcome.id = request.id)
         order by request.id
     loop
         perform currant.cancel(child);
     end loop;
+end;
+$$;
+comment on function currant.cancel_children(uuid[]) is 'Cancels the open children of these workflows, unless they are detached.';
+
+-- What remains of workflows that have just ended.
+create function currant.close_workflows(ended uuid[]) returns void
+    language plpgsql volatile
+as $$
+begin
+    delete from currant.workflows where id = any (ended);
+    delete from currant.inbox where workflow_id = any (ended);
+    delete from currant.waiters where workflow_id = any (ended);
+    perform currant.cancel_children(ended);
 end;
 $$;
 comment on function currant.close_workflows(uuid[]) is
@@ -154,8 +191,8 @@ begin
         update currant.workflows set deadline = total_deadline where workflows.id = admit.id;
     end if;
     if offered.name is null then
-        insert into currant.parked (id, function, run_at, deadline, expires_at)
-        values (admit.id, request.function, admit.run_at, total_deadline, least(total_deadline, queue_deadline));
+        insert into currant.parked (id, function, run_at, attempt, run, forgiven, deadline, expires_at)
+        values (admit.id, request.function, admit.run_at, admit.attempt, admit.run, admit.forgiven, total_deadline, least(total_deadline, queue_deadline));
         return;
     end if;
     insert into currant.ready
@@ -167,3 +204,35 @@ end;
 $$;
 comment on function currant.admit(uuid, timestamptz, integer, integer, integer, json) is
     'The one way into ready for what is asked for, retried by hand, or no longer parked.';
+
+-- Moves parked executions whose function is offered now.
+create function currant.unpark(at_most bigint) returns bigint
+    language plpgsql volatile
+as $$
+declare
+    waiting record;
+    moved bigint := 0;
+begin
+    for waiting in
+        select parked.id, parked.run_at, parked.attempt, parked.run, parked.forgiven, offered.kind
+        from currant.parked
+        join currant.functions offered on offered.name = parked.function
+        order by parked.id
+        limit at_most
+    loop
+        perform from currant.workflows where workflows.id = waiting.id for update;
+        delete from currant.parked where parked.id = waiting.id;
+        -- Somebody else may have moved or cancelled it since.
+        continue when not found;
+        if waiting.kind = 'task' then
+            -- It was taken for a workflow as long as nobody knew better.
+            delete from currant.workflows where workflows.id = waiting.id;
+            delete from currant.inbox where inbox.workflow_id = waiting.id;
+        end if;
+        perform currant.admit(waiting.id, waiting.run_at, waiting.attempt, waiting.run, waiting.forgiven);
+        moved := moved + 1;
+    end loop;
+    return moved;
+end;
+$$;
+comment on function currant.unpark(bigint) is 'Makes parked executions claimable whose function a deployment offers by now.';

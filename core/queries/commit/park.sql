@@ -1,8 +1,8 @@
 -- $1 executions · $2 the time of this commit
 with released as (
-    delete from currant.running where id = any ($1::uuid[]) returning id, deadline
+    delete from currant.running where id = any ($1::uuid[]) returning id, attempt, run, forgiven, deadline
 )
-insert into currant.parked (id, function, run_at, deadline, expires_at)
-select released.id, request.function, $2::timestamptz, released.deadline, released.deadline
+insert into currant.parked (id, function, run_at, attempt, run, forgiven, deadline, expires_at)
+select released.id, request.function, $2::timestamptz, released.attempt, released.run, released.forgiven, released.deadline, released.deadline
 from released
 join currant.requests request on request.id = released.id;

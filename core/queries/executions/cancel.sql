@@ -1,0 +1,2 @@
+-- $1 execution
+select currant.cancel($1);

@@ -1,0 +1,2 @@
+-- $1 execution
+select status, result, failure from currant.result($1);

@@ -1,0 +1,3 @@
+-- $1 execution
+select execution.*
+from currant.status($1) as execution;

@@ -1,0 +1,2 @@
+-- $1 how many
+select currant.unpark($1);

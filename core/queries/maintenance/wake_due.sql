@@ -1,0 +1,29 @@
+-- $1 how many. Locked rows are in somebody's hands: a waker's, or a worker's that looks into the inbox; the next pass sees them.
+with due as (
+    select id
+    from currant.workflows
+    where until <= currant.now()
+    order by until
+    limit $1
+    for update skip locked
+), woken as (
+    update currant.workflows workflow
+    set waiting = false, until = null
+    from due
+    where workflow.id = due.id and workflow.waiting
+    returning workflow.id, workflow.run, workflow.attempt, workflow.forgiven, workflow.losses, workflow.deadline
+), readied as (
+    insert into currant.ready (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, concurrency_key)
+    select woken.id, request.queue, request.priority, currant.now(), woken.attempt, woken.run, true, woken.forgiven, woken.losses,
+           woken.deadline, request.concurrency_key
+    from woken
+    join currant.requests request on request.id = woken.id
+    returning queue
+), hinted as (
+    select count(pg_notify('currant_ready', queue)) as queues from (select distinct queue from readied) as queues
+)
+select (select count(*) from readied) as woken,
+       (select queues from hinted) as hinted,
+       (select (extract(epoch from min(until) - currant.now()) * 1000)::bigint
+        from currant.workflows
+        where until > currant.now()) as next_due_ms;

@@ -1,0 +1,2 @@
+-- $1 digest
+select bytes from currant.modules where digest = $1;

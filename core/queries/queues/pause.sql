@@ -1,0 +1,2 @@
+-- $1 queue
+select currant.pause_queue($1);

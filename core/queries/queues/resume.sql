@@ -1,0 +1,2 @@
+-- $1 queue
+select currant.resume_queue($1);

@@ -1,0 +1,2 @@
+-- $1 worker
+delete from currant.worker_heartbeats where id = $1;

@@ -1,0 +1,101 @@
+//! What any worker does now and then. Each is one bounded pass, and may be done by several at once.
+
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection, PgPool, Row};
+
+use crate::Error;
+use crate::executions::Failure;
+use crate::ids::ExecutionId;
+use crate::limits::LOSSES_IN_A_ROW;
+use crate::sql;
+use crate::values::Json;
+
+/// What waking due workflows came to.
+#[derive(Debug)]
+pub struct Woken {
+    /// Workflows that were woken.
+    pub count: u64,
+    /// How long until the next timer is due, if one is known.
+    pub next_due: Option<Duration>,
+}
+
+/// Wakes workflows whose timer is due.
+pub async fn wake_due(pool: &PgPool, limit: i64) -> Result<Woken, Error> {
+    let row = sqlx::query(sql::MAINTENANCE_WAKE_DUE).bind(limit).fetch_one(pool).await?;
+    let (woken, next_due_ms): (i64, Option<i64>) = (row.try_get("woken")?, row.try_get("next_due_ms")?);
+    let next_due = next_due_ms.map(|milliseconds| Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)));
+    Ok(Woken { count: u64::try_from(woken).unwrap_or(0), next_due })
+}
+
+/// Returns what workers without a live lease had claimed. An execution that loses its worker too often in a row fails.
+pub async fn return_expired(pool: &PgPool, limit: i64) -> Result<u64, Error> {
+    let mut connection = pool.acquire().await?;
+    let lost: Vec<ExecutionId> =
+        sqlx::query_scalar(sql::MAINTENANCE_FIND_LOST).bind(limit).fetch_all(&mut *connection).await?;
+    if lost.is_empty() {
+        sqlx::query(sql::MAINTENANCE_FORGET_WORKERS).execute(&mut *connection).await?;
+        return Ok(0);
+    }
+    let failure = Failure::of_host("worker-lost", format!("its worker was lost {LOSSES_IN_A_ROW} times in a row"), false);
+    let mut transaction = connection.begin().await?;
+    lock(&mut transaction, &lost).await?;
+    let failed: Vec<ExecutionId> = sqlx::query_scalar(sql::MAINTENANCE_TAKE_OVER)
+        .bind(&lost)
+        .bind(LOSSES_IN_A_ROW)
+        .bind(Json::of(&failure)?)
+        .fetch_all(&mut *transaction)
+        .await?;
+    close(&mut transaction, &failed).await?;
+    transaction.commit().await?;
+    Ok(lost.len() as u64)
+}
+
+/// Ends what has waited longer than its queue or total timeout allows.
+pub async fn time_out_overdue(pool: &PgPool, limit: i64) -> Result<u64, Error> {
+    let mut connection = pool.acquire().await?;
+    let overdue: Vec<ExecutionId> =
+        sqlx::query_scalar(sql::MAINTENANCE_FIND_OVERDUE).bind(limit).fetch_all(&mut *connection).await?;
+    if overdue.is_empty() {
+        return Ok(0);
+    }
+    let failure = Failure::of_host("timed-out", "it waited longer than its timeouts allow", false);
+    let mut transaction = connection.begin().await?;
+    lock(&mut transaction, &overdue).await?;
+    let ended: i64 = sqlx::query_scalar(sql::MAINTENANCE_TIME_OUT)
+        .bind(&overdue)
+        .bind(Json::of(&failure)?)
+        .fetch_one(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(u64::try_from(ended).unwrap_or(0))
+}
+
+/// Moves parked executions whose function is offered now.
+pub async fn unpark(pool: &PgPool, limit: i64) -> Result<u64, Error> {
+    let unparked: i64 = sqlx::query_scalar(sql::MAINTENANCE_UNPARK).bind(limit).fetch_one(pool).await?;
+    Ok(u64::try_from(unparked).unwrap_or(0))
+}
+
+/// Tells workflows of executions that ended at the very moment when they attached to them.
+pub async fn deliver_missed(pool: &PgPool) -> Result<u64, Error> {
+    let missed: Vec<ExecutionId> = sqlx::query_scalar(sql::MAINTENANCE_FIND_MISSED).fetch_all(pool).await?;
+    if !missed.is_empty() {
+        sqlx::query(sql::COMMIT_ANNOUNCE_ATTACHED).bind(&missed).execute(pool).await?;
+    }
+    Ok(missed.len() as u64)
+}
+
+/// Locks the workflows among these, their parents and their children, in order.
+async fn lock(connection: &mut PgConnection, ids: &[ExecutionId]) -> Result<(), Error> {
+    sqlx::query(sql::COMMIT_LOCK_WORKFLOWS).bind(ids).bind(ids).execute(connection).await?;
+    Ok(())
+}
+
+async fn close(connection: &mut PgConnection, ended: &[ExecutionId]) -> Result<(), Error> {
+    if !ended.is_empty() {
+        sqlx::query(sql::COMMIT_CLOSE_WORKFLOWS).bind(ended).execute(&mut *connection).await?;
+        sqlx::query(sql::COMMIT_ANNOUNCE).bind(ended).execute(connection).await?;
+    }
+    Ok(())
+}

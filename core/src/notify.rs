@@ -1,0 +1,105 @@
+//! Notifications: hints that save waiting. Whoever rests on them polls behind them.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+
+use crate::ids::{ExecutionId, WorkerId};
+
+/// Something became claimable; the payload is the queue.
+pub const READY: &str = "currant_ready";
+/// A running task's cancellation was requested; the payload is its worker.
+pub const CANCEL: &str = "currant_cancel";
+/// A deployment was requested or decided.
+pub const DEPLOYMENTS: &str = "currant_deployments";
+/// An execution that no workflow started has ended; the payload is its id.
+pub const ENDED: &str = "currant_ended";
+
+/// What may have happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hint {
+    /// Something became claimable.
+    Ready {
+        /// In this queue.
+        queue: String,
+    },
+    /// A running task's cancellation was requested.
+    Cancel {
+        /// Its worker.
+        worker: Option<WorkerId>,
+    },
+    /// A deployment was requested or decided.
+    Deployment,
+    /// An execution has ended.
+    Ended {
+        /// Which.
+        id: Option<ExecutionId>,
+    },
+    /// Nobody listened for a while: anything may have happened.
+    Reconnected,
+}
+
+/// Listens on a connection of its own, and connects again when that breaks.
+pub struct Listener {
+    pool: PgPool,
+    channels: &'static [&'static str],
+    connection: Option<PgListener>,
+    pause: Duration,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Listener {
+    /// A listener for what concerns a worker.
+    pub fn new(pool: PgPool) -> Listener {
+        Listener::to(pool, &[READY, CANCEL, DEPLOYMENTS])
+    }
+
+    /// A listener on these channels.
+    pub fn to(pool: PgPool, channels: &'static [&'static str]) -> Listener {
+        Listener { pool, channels, connection: None, pause: FIRST_PAUSE }
+    }
+
+    /// The next hint. The first one is `Reconnected`. May be dropped at any time.
+    pub async fn next(&mut self) -> Hint {
+        loop {
+            let Some(connection) = &mut self.connection else {
+                if self.connect().await.is_ok() {
+                    self.pause = FIRST_PAUSE;
+                    return Hint::Reconnected;
+                }
+                tokio::time::sleep(self.pause).await;
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                continue;
+            };
+            match connection.try_recv().await {
+                Ok(Some(notification)) => {
+                    if let Some(hint) = read(notification.channel(), notification.payload()) {
+                        return hint;
+                    }
+                }
+                // The connection broke; what was said meanwhile is lost.
+                Ok(None) | Err(_) => self.connection = None,
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), sqlx::Error> {
+        let mut connection = PgListener::connect_with(&self.pool).await?;
+        connection.listen_all(self.channels.iter().copied()).await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+fn read(channel: &str, payload: &str) -> Option<Hint> {
+    match channel {
+        READY => Some(Hint::Ready { queue: payload.into() }),
+        CANCEL => Some(Hint::Cancel { worker: payload.parse().ok() }),
+        DEPLOYMENTS => Some(Hint::Deployment),
+        ENDED => Some(Hint::Ended { id: payload.parse().ok() }),
+        _ => None,
+    }
+}

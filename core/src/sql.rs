@@ -1,0 +1,82 @@
+//! Every statement that workers and tools send, by the name of its file: the protocol with Postgres at a glance.
+
+macro_rules! statements {
+    ($($NAME:ident = $path:literal;)*) => {
+        $(pub(crate) const $NAME: &str = include_str!(concat!("../queries/", $path));)*
+
+        /// All of them, with the paths of their files below `queries/`.
+        pub const ALL: &[(&str, &str)] = &[$(($path, $NAME)),*];
+    };
+}
+
+statements! {
+    COMMIT_ADMIT_CHILDREN = "commit/admit_children.sql";
+    COMMIT_ANNOUNCE = "commit/announce.sql";
+    COMMIT_ANNOUNCE_ATTACHED = "commit/announce_attached.sql";
+    COMMIT_ATTACH = "commit/attach.sql";
+    COMMIT_CANCEL_CHILDREN = "commit/cancel_children.sql";
+    COMMIT_CLOSE_WORKFLOWS = "commit/close_workflows.sql";
+    COMMIT_CONTINUE_AS_NEW = "commit/continue_as_new.sql";
+    COMMIT_END = "commit/end.sql";
+    COMMIT_FENCE = "commit/fence.sql";
+    COMMIT_GIVE_BACK = "commit/give_back.sql";
+    COMMIT_GIVE_UP = "commit/give_up.sql";
+    COMMIT_LOCK_KEYS = "commit/lock_keys.sql";
+    COMMIT_LOCK_WORKFLOWS = "commit/lock_workflows.sql";
+    COMMIT_PARK = "commit/park.sql";
+    COMMIT_PIN_AND_PUBLISH = "commit/pin_and_publish.sql";
+    COMMIT_START_CHILDREN = "commit/start_children.sql";
+    COMMIT_SUSPEND = "commit/suspend.sql";
+    COMMIT_TRY_AGAIN = "commit/try_again.sql";
+    COMMIT_WRITE_LOGS = "commit/write_logs.sql";
+    EXECUTIONS_ATTEMPTS = "executions/attempts.sql";
+    EXECUTIONS_CANCEL = "executions/cancel.sql";
+    EXECUTIONS_CLAIM = "executions/claim.sql";
+    EXECUTIONS_ENQUEUE = "executions/enqueue.sql";
+    EXECUTIONS_HOLDER = "executions/holder.sql";
+    EXECUTIONS_LIST = "executions/list.sql";
+    EXECUTIONS_LOGS = "executions/logs.sql";
+    EXECUTIONS_RESULT = "executions/result.sql";
+    EXECUTIONS_RETRY = "executions/retry.sql";
+    EXECUTIONS_SIGNAL = "executions/signal.sql";
+    EXECUTIONS_STATUS = "executions/status.sql";
+    INBOX_DELIVER = "inbox/deliver.sql";
+    INBOX_UNSEEN = "inbox/unseen.sql";
+    JOURNAL_APPEND = "journal/append.sql";
+    JOURNAL_HISTORY = "journal/history.sql";
+    JOURNAL_LOAD = "journal/load.sql";
+    MAINTENANCE_FIND_LOST = "maintenance/find_lost.sql";
+    MAINTENANCE_FIND_MISSED = "maintenance/find_missed.sql";
+    MAINTENANCE_FIND_OVERDUE = "maintenance/find_overdue.sql";
+    MAINTENANCE_FORGET_WORKERS = "maintenance/forget_workers.sql";
+    MAINTENANCE_TAKE_OVER = "maintenance/take_over.sql";
+    MAINTENANCE_TIME_OUT = "maintenance/time_out.sql";
+    MAINTENANCE_UNPARK = "maintenance/unpark.sql";
+    MAINTENANCE_WAKE_DUE = "maintenance/wake_due.sql";
+    MODULES_BYTES = "modules/bytes.sql";
+    MODULES_DECIDE = "modules/decide.sql";
+    MODULES_DEPLOYMENT = "modules/deployment.sql";
+    MODULES_DESCRIBE = "modules/describe.sql";
+    MODULES_DROP_FUNCTIONS = "modules/drop_functions.sql";
+    MODULES_FUNCTIONS = "modules/functions.sql";
+    MODULES_GRANTS = "modules/grants.sql";
+    MODULES_LIST = "modules/list.sql";
+    MODULES_LOCK_DEPLOYMENT = "modules/lock_deployment.sql";
+    MODULES_NEXT_REQUESTED = "modules/next_requested.sql";
+    MODULES_PUT_FUNCTIONS = "modules/put_functions.sql";
+    MODULES_PUT_GRANTS = "modules/put_grants.sql";
+    MODULES_REQUEST = "modules/request.sql";
+    MODULES_STORE = "modules/store.sql";
+    MODULES_TAKEN_NAMES = "modules/taken_names.sql";
+    QUEUES_LIST = "queues/list.sql";
+    QUEUES_PAUSE = "queues/pause.sql";
+    QUEUES_RESUME = "queues/resume.sql";
+    SCHEMA_METADATA = "schema/metadata.sql";
+    SCHEMA_NOW = "schema/now.sql";
+    WORKERS_CANCELLATIONS = "workers/cancellations.sql";
+    WORKERS_LIST = "workers/list.sql";
+    WORKERS_REGISTER = "workers/register.sql";
+    WORKERS_RELEASE = "workers/release.sql";
+    WORKERS_RENEW = "workers/renew.sql";
+    WORKERS_WRITE_PROGRESS = "workers/write_progress.sql";
+}
