@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use currant_core::executions::{Failure, StartOptions};
+use currant_core::values::Json;
 use futures_util::future::BoxFuture;
 
 /// The outcome of a step, a child, a timer or a signal, as the guest sees it. Values are JSON text.
@@ -15,6 +16,15 @@ pub enum Outcome {
     Completed(String),
     /// It failed.
     Failed(Failure),
+}
+
+impl From<Result<Json, Failure>> for Outcome {
+    fn from(outcome: Result<Json, Failure>) -> Outcome {
+        match outcome {
+            Ok(value) => Outcome::Completed(value.into_string()),
+            Err(failure) => Outcome::Failed(failure),
+        }
+    }
 }
 
 /// What `wait` answers.

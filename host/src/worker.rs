@@ -65,7 +65,7 @@ impl Worker {
     }
 
     async fn run_under_one_lease(&self, shutdown: &CancellationToken) -> Result<(), HostError> {
-        let id = WorkerId::new();
+        let id = WorkerId::random();
         let Some(lease) = lease::Lease::take(&self.pool, id, &self.settings, shutdown).await? else {
             return Ok(());
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use currant_core::modules;
+use currant_core::modules::{self, DeploymentStatus};
 use sqlx::PgPool;
 
 use super::say;
@@ -60,4 +60,21 @@ pub(super) async fn deploy_and_watch(pool: &PgPool, paths: &[PathBuf]) -> Infall
 fn stamp(path: &Path) -> Option<Stamp> {
     let found = std::fs::metadata(path).ok()?;
     Some(Stamp { modified: found.modified().ok()?, size: found.len() })
+}
+
+/// Deploys a module and waits for the worker's verdict, however long it takes: it is our own worker.
+async fn deploy(pool: &PgPool, path: &Path) -> Result<String> {
+    let bytes = tokio::fs::read(path).await.context("cannot read it")?;
+    let requested = modules::upload(pool, &bytes, false, None).await?;
+    loop {
+        let deployment = modules::deployment(pool, requested).await?;
+        match deployment.status {
+            DeploymentStatus::Requested => tokio::time::sleep(ASK_EVERY).await,
+            DeploymentStatus::Deployed => {
+                let name = deployment.module.unwrap_or_default();
+                return Ok(format!("deployed as {name}, sha256:{}", deployment.digest.short()));
+            }
+            DeploymentStatus::Refused => return Ok(format!("refused: {}", deployment.reason.unwrap_or_default())),
+        }
+    }
 }

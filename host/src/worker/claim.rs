@@ -34,7 +34,7 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = services.work.notified() => {}
-                        () = tokio::time::sleep(pause) => {}
+                        () = services.retries.wait(pause) => {}
                     }
                 }
             }
@@ -55,8 +55,8 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
 async fn claim_and_start(services: &Arc<Services>) -> Result<Option<Duration>, currant_core::Error> {
     let free = services.slots.available_permits();
     let queues = services.settings.queues.as_deref();
-    let Claims { claimed, next_due } = claim(&services.pool, services.id, queues, free as u32).await?;
-    let filled = claimed.len() == free;
+    let Claims { claimed, contended } = claim(&services.pool, services.id, queues, free as u32).await?;
+    let more = contended || claimed.len() == free;
     for execution in claimed {
         let permit = services.slots.clone().try_acquire_owned().expect("only this loop takes permits, and it counted them");
         let services = services.clone();
@@ -65,9 +65,5 @@ async fn claim_and_start(services: &Arc<Services>) -> Result<Option<Duration>, c
             drop(permit);
         });
     }
-    if filled {
-        return Ok(None);
-    }
-    let poll = services.settings.poll_interval.mul_f64(rand::random_range(0.75..1.0));
-    Ok(Some(next_due.map_or(poll, |due| due.min(poll))))
+    Ok((!more).then(|| services.settings.poll_interval.mul_f64(rand::random_range(0.75..1.0))))
 }

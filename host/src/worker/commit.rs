@@ -61,26 +61,22 @@ async fn gather(pool: PgPool, mut submissions: mpsc::Receiver<Submission>) {
 /// Writes a batch; when the database rejects it, its halves, until the bad activation is alone.
 async fn write_batch(pool: &PgPool, batch: Vec<Submission>) {
     let mut pending = vec![batch];
-    while let Some(mut batch) = pending.pop() {
-        let (activations, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|s| (s.activation, s.answer)).unzip();
+    while let Some(batch) = pending.pop() {
+        let (activations, mut answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|s| (s.activation, s.answer)).unzip();
         match write_until_answered(pool, &activations).await {
-            Ok(written) => {
-                for (answer, written) in answers.into_iter().zip(written) {
-                    // A run that was dropped meanwhile does not listen; what it wrote stands.
-                    let _ = answer.send(written);
+            // A run that was dropped meanwhile does not listen; what it wrote stands.
+            Ok(written) => answers.into_iter().zip(written).for_each(|(answer, written)| drop(answer.send(written))),
+            Err(error) => match answers.pop() {
+                Some(alone) if answers.is_empty() => drop(alone.send(Written::Rejected(error))),
+                last => {
+                    answers.extend(last);
+                    let rejoined = activations.into_iter().zip(answers);
+                    let mut first: Vec<_> =
+                        rejoined.map(|(activation, answer)| Submission { activation, answer }).collect();
+                    let second = first.split_off(first.len() / 2);
+                    pending.extend([second, first]);
                 }
-            }
-            Err(error) if activations.len() == 1 => {
-                for answer in answers {
-                    let _ = answer.send(Written::Rejected(error.clone_for_report()));
-                }
-            }
-            Err(_) => {
-                batch.extend(activations.into_iter().zip(answers).map(|(activation, answer)| Submission { activation, answer }));
-                let second = batch.split_off(batch.len() / 2);
-                pending.push(second);
-                pending.push(batch);
-            }
+            },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One execution, from its claim to its fate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, Verdict};
@@ -54,10 +55,18 @@ pub(super) fn activation(claimed: &Claimed, fate: Fate) -> Activation {
 /// Writes a fate that ends the run, whatever it takes.
 pub(super) async fn settle(services: &Services, activation: Activation) {
     let (id, run) = (activation.id, activation.run);
+    let again_after = match activation.fate {
+        Fate::Retries { after_ms, .. } | Fate::RateLimited { after_ms } => Some(Duration::from_millis(after_ms)),
+        _ => None,
+    };
     let give_back = Activation { id, run, workflow: None, logs: Vec::new(), fate: Fate::Returned };
     match services.committer.write(activation).await {
         Written::Answered(Verdict::Lost) => debug!("taken over: nothing was written"),
-        Written::Answered(_) => {}
+        Written::Answered(_) => {
+            if let Some(pause) = again_after {
+                services.retries.expect_in(pause);
+            }
+        }
         Written::Unknown => {
             // Either it is written, and the running row is gone, or it is not, and the execution is claimed again.
             let _ = services.committer.write(give_back).await;

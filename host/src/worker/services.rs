@@ -39,6 +39,8 @@ pub(crate) struct Services {
     pub(crate) cancellations: Notify,
     /// When the next timer of a suspended workflow is due.
     pub(crate) due: Timers,
+    /// When the next retry of what this worker ran can be claimed.
+    pub(crate) retries: Timers,
     pub(crate) tasks: Registry<Arc<TaskRun>>,
     pub(crate) workflows: Registry<StopFlag>,
     /// Every run, until it has written its fate.
@@ -65,6 +67,7 @@ impl Services {
             deployments: Notify::new(),
             cancellations: Notify::new(),
             due: Timers::default(),
+            retries: Timers::default(),
             tasks: Registry::default(),
             workflows: Registry::default(),
             runs: TaskTracker::new(),

@@ -1,5 +1,5 @@
-//! When the next timer of a suspended workflow is due, as far as this worker knows: a hint for maintenance, which finds what it does
-//! not know by polling.
+//! When something is due next, a workflow's timer or a retry, as far as this worker knows: a hint for the loops that look for it, which
+//! find what it does not know by polling.
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -17,7 +17,7 @@ use super::commit::Written;
 use super::logs::Logs;
 use super::run::{activation, after_failure, call, fate_of, settle};
 use super::services::Services;
-use crate::guest::{LogSink, Outcome, Refused, Returned, Role, StopFlag, Waited, WorkflowCalls};
+use crate::guest::{Outcome, Refused, Returned, Role, StopFlag, Waited, WorkflowCalls};
 use crate::journal::{BeganStep, Divergence, Fault, Journal, Wait, Writes};
 use crate::runtime::Module;
 

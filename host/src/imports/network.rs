@@ -1,0 +1,104 @@
+//! `wasi:http`: requests of tasks and steps to the hosts that were granted.
+//!
+//! ```text
+//!   granted?  ──►  resolve  ──►  reachable?  ──►  connect to that very address  ──►  TLS for the name  ──►  HTTP/1.1
+//!   [`grants`]                   [`reach`]        (a second look-up could answer differently)
+//! ```
+//!
+//! A refusal is an error of the request, in words, and a log line of the execution. It is never a trap.
+
+mod connect;
+mod grants;
+mod reach;
+
+use std::sync::Arc;
+
+use http::Uri;
+use tracing::debug;
+use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime_wasi_http::p2::HttpError;
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, FutureIncomingResponse, OutgoingRequest, RequestOptions};
+use wasmtime_wasi_http::{Error, WasiBody, WasiHttpHooks, WasiHttpView};
+
+use self::connect::Target;
+use super::telemetry::Log;
+use super::{NO_NETWORK, outside_a_step};
+use crate::guest::{Grants, Role};
+use crate::runtime::store::State;
+
+/// Takes the place of WASI's own handler, which cannot refuse before the request is on its way.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    outgoing_handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}
+
+impl outgoing_handler::Host for State {
+    fn handle(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+        options: Option<Resource<RequestOptions>>,
+    ) -> Result<Resource<FutureIncomingResponse>, HttpError> {
+        if outside_a_step(&self.role).is_some() {
+            // Refused at once: when the answer of a request comes is on no record, not even that of a refusal.
+            self.table.delete(request)?;
+            self.log.line("warn", NO_NETWORK.into(), Vec::new());
+            return Err(ErrorCode::InternalError(Some(NO_NETWORK.into())).into());
+        }
+        self.http().handle(request, options)
+    }
+}
+
+/// What one instance may reach.
+pub(crate) struct Network {
+    role: Role,
+    grants: Arc<Grants>,
+    log: Log,
+}
+
+impl Network {
+    pub(crate) fn new(role: Role, grants: Arc<Grants>, log: Log) -> Network {
+        Network { role, grants, log }
+    }
+
+    fn admit(&self, uri: &Uri) -> Result<Target, String> {
+        if outside_a_step(&self.role).is_some() {
+            return Err(NO_NETWORK.into());
+        }
+        let target = Target::of(uri).ok_or_else(|| format!("`{uri}` names no host"))?;
+        if !grants::allow(&self.grants.http, &target.host, target.port) {
+            let address = target.address();
+            return Err(format!("{address} is not granted to this module: `--allow-http {address}` at its deployment grants it"));
+        }
+        Ok(target)
+    }
+}
+
+type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+impl WasiHttpHooks for Network {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<wasmtime_wasi_http::RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let target = match self.admit(request.uri()) {
+            Ok(target) => target,
+            Err(words) => {
+                self.log.line("warn", format!("request refused: {words}"), Vec::new());
+                return Box::new(std::future::ready(Err(Error::InternalError(Some(words)))));
+            }
+        };
+        let log = self.log.clone();
+        Box::new(async move {
+            let sent = connect::send(request, options.unwrap_or_default(), &target).await;
+            if let Err(error) = &sent {
+                debug!(address = target.address(), error = %error, "a guest's request failed");
+            }
+            if let Err(Error::InternalError(Some(words))) = &sent {
+                log.line("warn", format!("request refused: {words}"), Vec::new());
+            }
+            sent
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! `currant:guest/telemetry`, and the log that stdout and stderr write to as well.
+//!
+//! Log lines are kept with the execution. Spans and metrics become structured debug lines of the worker's own log, under the target
+//! `currant_host::guest`, until an exporter is configured. Everything is silent while a workflow is replayed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use tracing::debug;
+use wasmtime::component::Resource;
+
+use crate::bindings::currant::guest::telemetry::{self, Attribute, Host, HostSpan};
+use crate::guest::{Level, LogSink, Role};
+use crate::runtime::limits::LINE_BYTES;
+use crate::runtime::store::State;
+
+const TARGET: &str = "currant_host::guest";
+
+/// The log of one instance: bounded, and silent during replay.
+#[derive(Clone)]
+pub(crate) struct Log {
+    sink: Arc<dyn LogSink>,
+    role: Role,
+    limit: usize,
+    written: Arc<AtomicUsize>,
+}
+
+impl Log {
+    pub(crate) fn new(sink: Arc<dyn LogSink>, role: Role, limit: usize) -> Log {
+        Log { sink, role, limit, written: Arc::default() }
+    }
+
+    /// Whether what is said now was said before, by the run that is being replayed.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(&self.role, Role::Workflow(run) if run.replaying())
+    }
+
+    pub(crate) fn line(&self, level: Level, mut message: String, attributes: Vec<(String, String)>) {
+        if self.is_silent() {
+            return;
+        }
+        cut(&mut message);
+        let size = message.len() + attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let before = self.written.fetch_add(size, Ordering::Relaxed);
+        if before + size <= self.limit {
+            self.sink.log(level, message, attributes);
+        } else if before <= self.limit {
+            let limit = self.limit;
+            self.sink.log("warn", format!("log lines beyond {limit} bytes are dropped (the setting `log_limit`)"), Vec::new());
+        }
+    }
+}
+
+/// Cuts off what is beyond the length of a line.
+fn cut(message: &mut String) {
+    if message.len() > LINE_BYTES {
+        let end = (0..=LINE_BYTES).rev().find(|index| message.is_char_boundary(*index)).unwrap_or(0);
+        let rest = message.len() - end;
+        message.truncate(end);
+        message.push_str(&format!("… ({rest} bytes cut off)"));
+    }
+}
+
+/// A stretch of an execution's time.
+pub struct Span {
+    name: String,
+    attributes: Vec<Attribute>,
+    failed: Option<String>,
+    began: Instant,
+}
+
+impl Host for State {
+    fn log(&mut self, level: telemetry::Level, message: String, attributes: Vec<Attribute>) -> wasmtime::Result<()> {
+        self.log.line(level_name(level), message, attributes);
+        Ok(())
+    }
+
+    fn counter(&mut self, name: String, value: f64, attributes: Vec<Attribute>) -> wasmtime::Result<()> {
+        self.metric("counter", &name, value, &attributes);
+        Ok(())
+    }
+
+    fn histogram(&mut self, name: String, value: f64, attributes: Vec<Attribute>) -> wasmtime::Result<()> {
+        self.metric("histogram", &name, value, &attributes);
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: String, value: f64, attributes: Vec<Attribute>) -> wasmtime::Result<()> {
+        self.metric("gauge", &name, value, &attributes);
+        Ok(())
+    }
+}
+
+impl HostSpan for State {
+    fn new(&mut self, name: String, attributes: Vec<Attribute>) -> wasmtime::Result<Resource<Span>> {
+        Ok(self.table.push(Span { name, attributes, failed: None, began: Instant::now() })?)
+    }
+
+    fn set(&mut self, span: Resource<Span>, attribute: Attribute) -> wasmtime::Result<()> {
+        let span = self.table.get_mut(&span)?;
+        span.attributes.retain(|(name, _)| *name != attribute.0);
+        span.attributes.push(attribute);
+        Ok(())
+    }
+
+    fn fail(&mut self, span: Resource<Span>, message: String) -> wasmtime::Result<()> {
+        self.table.get_mut(&span)?.failed = Some(message);
+        Ok(())
+    }
+
+    fn drop(&mut self, span: Resource<Span>) -> wasmtime::Result<()> {
+        let span = self.table.delete(span)?;
+        if !self.log.is_silent() {
+            let duration_ms = span.began.elapsed().as_secs_f64() * 1e3;
+            debug!(target: TARGET, execution.id = %self.facts.id, trace.id = %self.facts.trace_id, span.name = %span.name,
+                duration_ms, attributes = ?span.attributes, failed = span.failed, "span");
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn metric(&self, kind: &str, name: &str, value: f64, attributes: &[Attribute]) {
+        if !self.log.is_silent() {
+            debug!(target: TARGET, execution.id = %self.facts.id, metric.kind = kind, metric.name = name, value, ?attributes, "metric");
+        }
+    }
+}
+
+fn level_name(level: telemetry::Level) -> Level {
+    match level {
+        telemetry::Level::Trace => "trace",
+        telemetry::Level::Debug => "debug",
+        telemetry::Level::Info => "info",
+        telemetry::Level::Warn => "warn",
+        telemetry::Level::Error => "error",
+    }
+}

@@ -1,0 +1,51 @@
+//! What can be set about the runtime.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use etcetera::BaseStrategy;
+
+/// The settings of a [`Runtime`](super::Runtime).
+#[derive(Clone, Debug)]
+pub struct RuntimeSettings {
+    /// Where compiled code is kept between starts; none means nowhere. It must be private: whoever can write to it can make the
+    /// worker run anything.
+    pub cache_folder: Option<PathBuf>,
+    /// Bytes of that folder. A Python module compiles to some 60 MB, a Rust module to less than one.
+    pub cache_folder_limit: u64,
+    /// Bytes of compiled code in memory. Beyond it the least recently used modules are dropped; what runs keeps its own.
+    pub cache_memory_limit: usize,
+    /// Bytes of linear memory that one execution may use. Python starts at 20 MB, StarlingMonkey at 15, Rust at 1.
+    pub memory_limit: usize,
+    /// Instances at once; more wait for one to end. What it reserves is address space (some 4 GiB each, of 128 TiB), not memory.
+    pub instances: u32,
+    /// Bytes of JSON that an execution may return, and that it may hand to the host in one call. A value goes through Postgres
+    /// several times; larger things belong into a store of their own, and their address into the value.
+    pub result_limit: usize,
+    /// Bytes of log lines that are kept of one execution, its stdout and stderr included. What follows is dropped.
+    pub log_limit: usize,
+    /// Bytes of stdout and stderr after which an execution fails, kept or not: it is then a loop, not a log.
+    pub output_limit: u64,
+    /// How long a workflow may compute without waiting for anything. A loop without an end would otherwise hold its slot for ever,
+    /// because a workflow has no other limit on its time.
+    pub computation_limit: Duration,
+    /// How long the inspection of a component may take. StarlingMonkey compiles for 36 s on a small machine.
+    pub inspection_limit: Duration,
+}
+
+impl Default for RuntimeSettings {
+    fn default() -> RuntimeSettings {
+        RuntimeSettings {
+            cache_folder: etcetera::choose_base_strategy().ok().map(|base| base.cache_dir().join("currant/modules")),
+            cache_folder_limit: 4 << 30,
+            cache_memory_limit: 1 << 30,
+            memory_limit: 256 << 20,
+            instances: 256,
+            result_limit: 4 << 20,
+            log_limit: 1 << 20,
+            output_limit: 32 << 20,
+            computation_limit: Duration::from_secs(60),
+            inspection_limit: Duration::from_secs(120),
+        }
+    }
+}
