@@ -31,8 +31,7 @@ pub async fn wake_due(pool: &PgPool, limit: i64) -> Result<Woken, Error> {
 /// Returns what workers without a live lease had claimed. An execution that loses its worker too often in a row fails.
 pub async fn return_expired(pool: &PgPool, limit: i64) -> Result<u64, Error> {
     let mut connection = pool.acquire().await?;
-    let lost: Vec<ExecutionId> =
-        sqlx::query_scalar(sql::MAINTENANCE_FIND_LOST).bind(limit).fetch_all(&mut *connection).await?;
+    let lost: Vec<ExecutionId> = sqlx::query_scalar(sql::MAINTENANCE_FIND_LOST).bind(limit).fetch_all(&mut *connection).await?;
     if lost.is_empty() {
         sqlx::query(sql::MAINTENANCE_FORGET_WORKERS).execute(&mut *connection).await?;
         return Ok(0);

@@ -186,7 +186,10 @@ impl Function {
 pub async fn upload(pool: &PgPool, bytes: &[u8], take_over: bool, grants: Option<&Grants>) -> Result<i64, Error> {
     if bytes.len() > COMPONENT_BYTES {
         let message = format!("the component has {} bytes; {COMPONENT_BYTES} are allowed", bytes.len());
-        return Err(Error::Invalid { message, hint: Some("strip debug information: a module of Rust needs under 1 MB".into()) });
+        return Err(Error::Invalid {
+            message,
+            hint: Some("strip debug information: a module of Rust needs under 1 MB".into()),
+        });
     }
     let digest = Digest::of(bytes);
     let mut connection = pool.acquire().await?;
@@ -258,7 +261,8 @@ async fn collision(
     let names: Vec<_> = description.functions.iter().map(|function| function.name.as_str()).collect();
     let taken = sqlx::query(sql::MODULES_TAKEN_NAMES).bind(names).fetch_all(connection).await?;
     for row in &taken {
-        let (name, module, kind): (String, String, String) = (row.try_get("name")?, row.try_get("module")?, row.try_get("kind")?);
+        let (name, module, kind): (String, String, String) =
+            (row.try_get("name")?, row.try_get("module")?, row.try_get("kind")?);
         if module != description.name.as_str() && !take_over {
             return Ok(Some(format!(
                 "its function `{name}` belongs to module `{module}`: rename it, or deploy with --take-over to take the name over"
@@ -301,11 +305,7 @@ async fn make_current(
         .bind(functions.iter().map(|function| function.result_schema.clone()).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
-    sqlx::query(sql::MODULES_PUT_GRANTS)
-        .bind(deployment)
-        .bind(description.name.as_str())
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(sql::MODULES_PUT_GRANTS).bind(deployment).bind(description.name.as_str()).execute(&mut *connection).await?;
     sqlx::query(sql::MAINTENANCE_UNPARK).bind(i64::from(i32::MAX)).execute(connection).await?;
     Ok(())
 }

@@ -61,7 +61,9 @@ impl Compatibility {
     pub fn usable(&self) -> Result<(), Unusable> {
         let (message, hint) = match self {
             Compatibility::Same | Compatibility::Newer { .. } => return Ok(()),
-            Compatibility::Absent => ("the database has no Currant schema".into(), "create it with `currant-host migrate up`".into()),
+            Compatibility::Absent => {
+                ("the database has no Currant schema".into(), "create it with `currant-host migrate up`".into())
+            }
             Compatibility::Older { schema } => (
                 format!("the database's schema has version {schema}, this binary needs {}", latest()),
                 "upgrade it with `currant-host migrate up`".into(),

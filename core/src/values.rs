@@ -180,7 +180,9 @@ fn check_numbers(text: &str) -> Result<(), InvalidValue> {
                     match (next, &mut exponent) {
                         (b'e' | b'E', _) => exponent = Some(0),
                         (b'0'..=b'9', None) => digits += 1,
-                        (b'0'..=b'9', Some(value)) => *value = value.saturating_mul(10).saturating_add(usize::from(next - b'0')),
+                        (b'0'..=b'9', Some(value)) => {
+                            *value = value.saturating_mul(10).saturating_add(usize::from(next - b'0'))
+                        }
                         _ => {}
                     }
                 }
@@ -209,7 +211,9 @@ mod tests {
 
     #[test]
     fn a_value_keeps_every_byte() {
-        for text in [" {\"b\":1.0, \"a\" : 1e2}\n", "123456789012345678901234567890", "-0.10", "\"\\u00e9 é \\ud83d\\ude00\"", "null"] {
+        for text in
+            [" {\"b\":1.0, \"a\" : 1e2}\n", "123456789012345678901234567890", "-0.10", "\"\\u00e9 é \\ud83d\\ude00\"", "null"]
+        {
             assert_eq!(Json::parse(text.into()).unwrap().as_str(), text);
         }
     }
@@ -221,7 +225,7 @@ mod tests {
         assert!(refused("\"\\ud800\"").contains("not a JSON value"));
         assert!(refused("1e400").contains("number out of range"));
         assert!(refused("1e-10001").contains("digits"));
-        assert!(refused(&format!("[{}]", "9".repeat(10_001))).contains("digits"));
+        assert!(refused(&format!("[0.{}]", "9".repeat(10_001))).contains("digits"));
         assert!(refused(&"[".repeat(200)).contains("recursion"));
         assert!(refused("NaN").contains("not a JSON value"));
         assert!(refused("{} x").contains("trailing"));

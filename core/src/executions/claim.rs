@@ -72,14 +72,15 @@ pub struct Claimed {
 /// Claims up to `slots` executions of these queues, or of all of them: priority first, then the one that waits longest.
 pub async fn claim(pool: &PgPool, worker: WorkerId, queues: Option<&[QueueName]>, slots: u32) -> Result<Claims, Error> {
     let queues: Option<Vec<&str>> = queues.map(|queues| queues.iter().map(QueueName::as_str).collect());
-    let rows =
-        sqlx::query(sql::EXECUTIONS_CLAIM).bind(worker).bind(queues).bind(i64::from(slots)).fetch_all(pool).await?;
-    let found: i64 = rows.first().map_or(Ok(0), |row| row.try_get("found"))?;
-    let claimed = rows.iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
-    Ok(Claims { contended: found > claimed.len() as i64, claimed })
+    let rows = sqlx::query(sql::EXECUTIONS_CLAIM).bind(worker).bind(queues).bind(i64::from(slots)).fetch_all(pool).await?;
+    let candidates: i64 = rows.first().map_or(Ok(0), |row| row.try_get("candidates"))?;
+    let claimed = rows.iter().filter_map(|row| claimed(row).transpose()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Claims { contended: candidates > claimed.len() as i64, claimed })
 }
 
-fn claimed(row: &sqlx::postgres::PgRow) -> Result<Claimed, Error> {
+/// None is the row that only says how many were found.
+fn claimed(row: &sqlx::postgres::PgRow) -> Result<Option<Claimed>, Error> {
+    let Some(id) = row.try_get("id")? else { return Ok(None) };
     let kind = match row.try_get::<Option<String>, _>("kind")?.as_deref() {
         Some("workflow") => Kind::Workflow,
         _ => Kind::Task,
@@ -89,8 +90,8 @@ fn claimed(row: &sqlx::postgres::PgRow) -> Result<Claimed, Error> {
     let timeouts: Option<Json> = row.try_get("timeouts")?;
     let baggage: Option<Json> = row.try_get("trace_context")?;
     let digest: Option<Vec<u8>> = row.try_get("digest")?;
-    Ok(Claimed {
-        id: row.try_get("id")?,
+    Ok(Some(Claimed {
+        id,
         run: row.try_get("run")?,
         attempt: row.try_get("attempt")?,
         forgiven: row.try_get("forgiven")?,
@@ -113,7 +114,7 @@ fn claimed(row: &sqlx::postgres::PgRow) -> Result<Claimed, Error> {
         claimed_at: row.try_get("claimed_at")?,
         deadline: row.try_get("deadline")?,
         cancel_requested: row.try_get("cancel_requested")?,
-    })
+    }))
 }
 
 fn overrides(policy: Option<Json>) -> Result<Option<RetryOverrides>, Error> {

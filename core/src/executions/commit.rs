@@ -198,9 +198,10 @@ pub async fn commit(connection: &mut PgConnection, batch: &[Activation]) -> Resu
     endings::end(&mut transaction, &written).await?;
     children::give_up(&mut transaction, &written).await?;
 
-    transaction.commit().await.map_err(|error| {
-        if connection_broke(&error) { Error::UnknownCommit(error) } else { Error::from(error) }
-    })?;
+    transaction
+        .commit()
+        .await
+        .map_err(|error| if connection_broke(&error) { Error::UnknownCommit(error) } else { Error::from(error) })?;
     Ok(batch
         .iter()
         .map(|activation| match (held.contains_key(&activation.id), news.remove(&activation.id)) {

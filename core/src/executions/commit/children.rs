@@ -70,7 +70,9 @@ async fn attach(connection: &mut PgConnection, children: &[(ExecutionId, i32, &N
     }
     let attached: Vec<ExecutionId> = sqlx::query_scalar(sql::COMMIT_ATTACH)
         .bind(keyed.iter().map(|(_, _, child)| child.id).collect::<Vec<_>>())
-        .bind(keyed.iter().filter_map(|(_, _, child)| child.options.task_id.as_ref()).map(|key| key.as_str()).collect::<Vec<_>>())
+        .bind(
+            keyed.iter().filter_map(|(_, _, child)| child.options.task_id.as_ref()).map(|key| key.as_str()).collect::<Vec<_>>(),
+        )
         .bind(keyed.iter().map(|(parent, _, _)| *parent).collect::<Vec<_>>())
         .bind(keyed.iter().map(|(_, chain, _)| *chain).collect::<Vec<_>>())
         .bind(keyed.iter().map(|(_, _, child)| child.operation as i32).collect::<Vec<_>>())

@@ -61,8 +61,7 @@ async fn give_back(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(
 }
 
 async fn park(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let parked: Vec<_> =
-        batch.activations.iter().filter(|of| matches!(of.fate, Fate::Parked)).map(|of| of.id).collect();
+    let parked: Vec<_> = batch.activations.iter().filter(|of| matches!(of.fate, Fate::Parked)).map(|of| of.id).collect();
     if parked.is_empty() {
         return Ok(());
     }

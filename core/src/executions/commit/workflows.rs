@@ -42,8 +42,7 @@ pub(super) async fn deliver(connection: &mut PgConnection, batch: &Batch<'_>) ->
 
 /// Pins to a component, once, and shows progress.
 pub(super) async fn pin_and_publish(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let changed: Vec<_> =
-        batch.workflows().filter(|(_, writes)| writes.pin.is_some() || writes.publish.is_some()).collect();
+    let changed: Vec<_> = batch.workflows().filter(|(_, writes)| writes.pin.is_some() || writes.publish.is_some()).collect();
     if changed.is_empty() {
         return Ok(());
     }
