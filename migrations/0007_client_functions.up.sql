@@ -91,6 +91,15 @@ begin
     if enqueue.retries < 0 then
         raise exception 'retries must not be negative' using errcode = 'CU400';
     end if;
+    if least(enqueue.timeout, enqueue.queue_timeout, enqueue.total_timeout) <= interval '0' then
+        raise exception 'timeouts must be longer than nothing' using errcode = 'CU400';
+    end if;
+    if enqueue.trace_context ->> 'trace_id' !~ '^[0-9a-f]{32}$'
+       or json_typeof(enqueue.trace_context -> 'baggage') not in ('object', 'null')
+    then
+        raise exception 'trace_context is not valid'
+            using errcode = 'CU400', hint = 'for example {"trace_id": "32 hexadecimal digits", "baggage": {"tenant": "a"}}';
+    end if;
     -- Refuses what the view could not show: \u0000, and numbers that numeric does not hold.
     perform enqueue.input::jsonb;
 
@@ -128,7 +137,7 @@ begin
             enqueue.concurrency_key, coalesce(enqueue.tags, '{}'),
             coalesce(enqueue.trace_context ->> 'trace_id', replace(new_id::text, '-', '')),
             substring(encode(uuid_send(gen_random_uuid()), 'hex') for 16),
-            enqueue.trace_context -> 'baggage');
+            case when json_typeof(enqueue.trace_context -> 'baggage') = 'object' then enqueue.trace_context -> 'baggage' end);
     if offered.kind is distinct from 'task' then
         insert into currant.workflows (id) values (new_id);
     end if;

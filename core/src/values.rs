@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
 /// Digits that a number may have before or after its point, and the size of its exponent. `numeric` holds ten times that.
@@ -106,10 +106,9 @@ impl Encode<'_, Postgres> for Json {
 
 impl<'r> Decode<'r, Postgres> for Json {
     fn decode(value: PgValueRef<'r>) -> Result<Json, BoxDynError> {
-        // Text and binary form of `json` are the same bytes.
-        match value.format() {
-            PgValueFormat::Text | PgValueFormat::Binary => Ok(Json(value.as_str()?.to_string())),
-        }
+        // Text and binary form of `json` are the same bytes; the binary form of `jsonb`, which the view has, begins with its version, 1.
+        let text = value.as_str()?;
+        Ok(Json(text.strip_prefix('\u{1}').unwrap_or(text).to_string()))
     }
 }
 

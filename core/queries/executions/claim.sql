@@ -1,5 +1,6 @@
 -- $1 worker · $2 queues, or null for all of them · $3 how many
--- One ordered probe of the index per queue, so that neither a long nor a paused queue is scanned for another's sake.
+-- Answers at least one row: how many were found, and each that was claimed; a worker without a lease finds none.
+-- One ordered probe of the index per queue, so that no queue is scanned for another's sake.
 -- No lock on workflows: who cancels locks those first, and ready after.
 with candidate as (
     select found.id, found.priority, found.run_at
@@ -13,7 +14,8 @@ with candidate as (
         order by ready.priority desc, ready.run_at, ready.id
         limit $3
     ) as found
-    where $2::text[] is null or queue.name = any ($2)
+    where ($2::text[] is null or queue.name = any ($2))
+      and exists (select from currant.worker_heartbeats worker where worker.id = $1 and worker.lease_until > currant.now())
     order by found.priority desc, found.run_at, found.id
     limit $3
 ), mine as (
@@ -34,7 +36,8 @@ with candidate as (
            coalesce(request.timeouts, offered.timeouts) as timeouts,
            coalesce(request.kind, offered.kind, case when workflow.digest is not null then 'workflow' end) as kind,
            coalesce(workflow.digest, offered.digest) as digest,
-           coalesce(offered.module, module.description ->> 'name') as module,
+           case when workflow.digest <> offered.digest or offered.digest is null then module.description ->> 'name'
+                else offered.module end as module,
            coalesce(workflow.chain, 1) as chain,
            request.parent_workflow_id, request.trace_id, request.span_id, request.trace_context,
            coalesce(workflow.cancel_requested, false) as cancel_requested
@@ -49,6 +52,7 @@ with candidate as (
     select id, run, $1, attempt, forgiven, losses, rate_limited, digest, currant.now(), currant.now(), progress, deadline
     from known
 )
-select known.*, currant.now() as claimed_at, (select count(*) from candidate) as found
-from known
-order by priority desc, run_at, id;
+select found.candidates, known.*, currant.now() as claimed_at
+from (select count(*) as candidates from candidate) as found
+left join known on true
+order by known.priority desc, known.run_at, known.id;
