@@ -1,0 +1,14 @@
+//! One file per command: what it takes, and what it does.
+
+pub(crate) mod cancel;
+pub(crate) mod deploy;
+pub(crate) mod functions;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod modules;
+pub(crate) mod queues;
+pub(crate) mod retry;
+pub(crate) mod signal;
+pub(crate) mod start;
+pub(crate) mod status;

@@ -1,0 +1,133 @@
+//! `currant start`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use currant_core::Client;
+use currant_core::durations;
+use currant_core::executions::{NewExecution, Started};
+use currant_core::ids::{FunctionName, QueueName, TaskId};
+
+use crate::commands::status;
+use crate::context::Context;
+use crate::diagnostics::{ExitStatus, Problem, Result};
+use crate::input;
+
+/// Start a task or a workflow
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Prints the execution's id, or, with --wait, its result.
+
+Examples:
+  currant start checkout --input '{\"order\": 42}' --id order-42 --wait
+  currant start report --input @month.json --in 12h
+  generate | currant start import --input - --tag nightly")]
+pub(crate) struct Args {
+    /// Its name, as `currant functions` shows it
+    function: String,
+    /// Its input: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON", default_value = "null")]
+    input: String,
+    /// A key of yours: while an execution with it is open or completed, no other is started
+    #[arg(long, value_name = "KEY", value_parser = TaskId::parse)]
+    id: Option<TaskId>,
+    /// The queue, instead of the function's own
+    #[arg(long, value_name = "NAME", value_parser = QueueName::parse)]
+    queue: Option<QueueName>,
+    /// Higher goes first
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    priority: Option<i16>,
+    /// Not before this time, for example 2030-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "delay", value_parser = instant)]
+    at: Option<DateTime<Utc>>,
+    /// Not before this much time has passed, for example 12h
+    #[arg(long = "in", id = "delay", value_name = "DURATION", value_parser = durations::parse)]
+    delay: Option<Duration>,
+    /// A word to find it by; may be given several times
+    #[arg(long = "tag", value_name = "WORD")]
+    tags: Vec<String>,
+    /// Wait until it has ended, and print its result
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = durations::parse)]
+    timeout: Option<Duration>,
+    /// Start it even if nothing that is deployed offers it: it waits for that deployment
+    #[arg(long)]
+    parked: bool,
+}
+
+pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus> {
+    let function = FunctionName::parse(&args.function).map_err(|error| Problem::usage(error.to_string()))?;
+    let new = NewExecution {
+        queue: args.queue,
+        task_id: args.id.clone(),
+        delay_ms: args.delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+        run_at: args.at,
+        priority: args.priority,
+        tags: args.tags,
+        ..NewExecution::new(function, input::read("--input", &args.input)?)
+    };
+    let client = context.client().await?;
+    if !args.parked {
+        check_offered(&client, &new.function).await?;
+    }
+    let started = client.enqueue(new).await?;
+    if started.conflict {
+        return Err(conflict(&args.id, &started));
+    }
+    if args.wait {
+        tell(context, &started, &args.id);
+        return status::wait_and_print(context, &client, started.id, args.timeout).await;
+    }
+    if context.printer.is_json() {
+        context.printer.json(&started);
+    } else {
+        context.printer.data(&started.id.to_string());
+        tell(context, &started, &args.id);
+        context.printer.hint(&format!("follow it: currant history {}", named(&started, &args.id)));
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn instant(text: &str) -> std::result::Result<DateTime<Utc>, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a time; write for example 2030-01-31T08:00:00Z"))
+}
+
+async fn check_offered(client: &Client, function: &FunctionName) -> Result<()> {
+    if client.functions().await?.iter().any(|offered| offered.name == *function) {
+        return Ok(());
+    }
+    let mut problem = Problem::failed(format!("nothing that is deployed offers a function `{function}`"));
+    if let Some(nearest) = client.nearest(function.as_str()).await? {
+        problem = problem.hint(format!("did you mean `{nearest}`?"));
+    }
+    Err(problem.hint("show what is offered: currant functions").hint(format!(
+        "deploy the module that has it: currant deploy MODULE.wasm; or let it wait for that: currant start {function} --parked"
+    )))
+}
+
+fn conflict(key: &Option<TaskId>, started: &Started) -> Problem {
+    let key = key.as_ref().map(TaskId::as_str).unwrap_or_default();
+    Problem::failed(format!(
+        "the task_id `{key}` stands for the execution {}, which has another function or another input and is {}",
+        started.id, started.status
+    ))
+    .hint(format!("look at it: currant status {}", started.id))
+    .hint("start yours under another --id")
+}
+
+fn tell(context: &Context<'_>, started: &Started, key: &Option<TaskId>) {
+    match (started.created, key) {
+        (true, _) => context.printer.say(&format!("started {}", started.id)),
+        (false, _) => context.printer.say(&format!(
+            "`{}` was started before and is {}: nothing new was started",
+            named(started, key),
+            started.status
+        )),
+    }
+}
+
+fn named(started: &Started, key: &Option<TaskId>) -> String {
+    key.as_ref().map(ToString::to_string).unwrap_or_else(|| started.id.to_string())
+}

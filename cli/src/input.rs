@@ -1,0 +1,89 @@
+//! JSON that is given on the command line: as text, as `@file`, or as `-` for stdin.
+
+use std::io::Read;
+
+use currant_core::values::Json;
+
+use crate::diagnostics::{Problem, Result, with_causes};
+
+/// Reads the value of an option such as `--input`. The text is kept as it is: the function gets the same bytes.
+pub(crate) fn read(option: &str, given: &str) -> Result<Json> {
+    let (place, text) = match given.strip_prefix('@') {
+        _ if given == "-" => {
+            let mut text = String::new();
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map_err(|error| Problem::usage(format!("cannot read stdin for {option}: {}", with_causes(&error))))?;
+            ("stdin".to_owned(), text)
+        }
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            (
+                path.to_owned(),
+                read.map_err(|error| Problem::usage(format!("cannot read {path} for {option}: {}", with_causes(&error))))?,
+            )
+        }
+        None => (option.to_owned(), given.to_owned()),
+    };
+    let text = text.trim();
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        return Err(not_json(&place, text, &error));
+    }
+    Json::parse(text.to_owned()).map_err(|error| Problem::usage(format!("{place} cannot be stored: {error}")))
+}
+
+/// Shows the place: the line, and a mark below it.
+fn not_json(place: &str, text: &str, error: &serde_json::Error) -> Problem {
+    if text.is_empty() {
+        return Problem::usage(format!("{place} is empty, and that is not JSON")).hint("for no input write null");
+    }
+    let (line, column) = (error.line(), error.column().max(1));
+    let reason = error.to_string();
+    let reason = reason.split(" at line").next().unwrap_or_default();
+    let shown = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    // The parser counts bytes, people count characters; and a window keeps long lines readable.
+    let at = shown.char_indices().take_while(|(byte, _)| byte + 1 < column).count();
+    let from = at.saturating_sub(40);
+    let window: String = shown.chars().skip(from).take(80).collect();
+    let mark = " ".repeat(at - from);
+    let problem =
+        Problem::usage(format!("{place} is not JSON: {reason} at line {line}, column {column}\n    {window}\n    {mark}^"));
+    match text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '\'') {
+        true => problem.hint("a text needs its own quotes, within those of the shell: '\"text\"'"),
+        false => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        format!("{:?}", read("--input", text).unwrap_err())
+    }
+
+    #[test]
+    fn a_value_is_kept_byte_for_byte() {
+        assert_eq!(
+            read("--input", " {\"b\": 1.0, \"a\": 12345678901234567890}\n").unwrap().as_str(),
+            "{\"b\": 1.0, \"a\": 12345678901234567890}"
+        );
+    }
+
+    #[test]
+    fn the_place_of_a_mistake_is_shown() {
+        assert!(
+            message("{\"a\": ä}").contains("at line 1, column 7\\n    {\\\"a\\\": ä}\\n          ^"),
+            "{}",
+            message("{\"a\": ä}")
+        );
+        assert!(message("{\n  \"a\": 1,\n}").contains("at line 3, column 1"), "{}", message("{\n  \"a\": 1,\n}"));
+        assert!(message("").contains("is empty"));
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_mistake() {
+        let text = format!("[{}x]", "1,".repeat(500));
+        let shown = message(&text);
+        assert!(shown.len() < 400, "{shown}");
+    }
+}

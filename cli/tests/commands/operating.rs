@@ -1,0 +1,192 @@
+//! Signals, cancellation, retries and queues.
+
+use crate::starting::ended;
+use crate::{Cli, assert_shown};
+
+const FAILURE: &str = r#"'{"code": "Declined", "message": "the card was declined"}'"#;
+
+#[tokio::test]
+async fn a_signal_is_sent_once_per_dedup_id() {
+    let cli = Cli::with_shop().await;
+    cli.start(&["checkout", "--id", "order-1"]);
+    assert_shown!(cli.run(&["signal", "order-1", "approved", "--payload", "{\"by\": \"ada\"}", "--dedup-id", "x"]), @"
+    exit status 0
+    --- stderr
+    sent `approved` to order-1
+    ");
+    assert_shown!(cli.run(&["signal", "order-1", "approved", "--dedup-id", "x"]), @"
+    exit status 0
+    --- stderr
+    a signal with this dedup-id was sent to order-1 before: nothing was sent
+    ");
+    assert_shown!(cli.run(&["signal", "order-1", "approved", "--json"]), @r#"
+    exit status 0
+    --- stdout
+    {
+      "id": "[id]",
+      "sent": true
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_signal_that_nobody_can_receive_is_refused() {
+    let cli = Cli::with_shop().await;
+    let task = cli.start(&["charge"]);
+    assert_shown!(cli.run(&["signal", &task, "approved"]), @"
+    exit status 1
+    --- stderr
+    error: execution [id] is a task: only workflows receive signals
+    ");
+    cli.start(&["checkout", "--id", "order-1"]);
+    cli.run(&["cancel", "order-1"]);
+    assert_shown!(cli.run(&["signal", "order-1", "approved"]), @"
+    exit status 1
+    --- stderr
+    error: execution [id] is cancelled and receives no more signals
+    ");
+    assert_shown!(cli.run(&["signal", "order-1", "approved", "--payload", "yes"]), @r#"
+    exit status 2
+    --- stderr
+    error: --payload is not JSON: expected value at line 1, column 1
+        yes
+        ^
+    hint: a text needs its own quotes, within those of the shell: '"text"'
+    "#);
+}
+
+#[tokio::test]
+async fn what_has_not_begun_is_cancelled_and_what_runs_is_asked() {
+    let cli = Cli::with_shop().await;
+    cli.start(&["charge", "--id", "c-1"]);
+    assert_shown!(cli.run(&["cancel", "c-1"]), @"
+    exit status 0
+    --- stderr
+    c-1 is cancelled
+    ");
+    assert_shown!(cli.run(&["cancel", "c-1"]), @"
+    exit status 0
+    --- stderr
+    c-1 is cancelled
+    ");
+    let id = cli.start(&["charge", "--id", "c-2"]);
+    cli.sql(&format!(
+        "delete from currant.ready where id = '{id}';
+         insert into currant.running (id, run, worker_id, attempt, forgiven, losses, rate_limited, claimed_at, heartbeat_at)
+         values ('{id}', 1, gen_random_uuid(), 1, 0, 0, 0, currant.now(), currant.now())"
+    ))
+    .await;
+    assert_shown!(cli.run(&["cancel", "c-2"]), @"
+    exit status 0
+    --- stderr
+    c-2 is asked to stop
+    hint: wait for it: currant status c-2 --wait
+    ");
+    assert_shown!(cli.run(&["cancel", "c-2", "--json"]), @r#"
+    exit status 0
+    --- stdout
+    {
+      "id": "[id]",
+      "answer": "requested"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn what_failed_is_retried_and_what_completed_is_not() {
+    let cli = Cli::with_shop().await;
+    let id = cli.start(&["charge", "--id", "c-1"]);
+    cli.sql(&ended(&id, "failed", "null", FAILURE)).await;
+    assert_shown!(cli.run(&["retry", "c-1"]), @"
+    exit status 0
+    --- stderr
+    c-1 is pending again
+    hint: wait for it: currant status c-1 --wait
+    ");
+    assert_shown!(cli.run(&["retry", "c-1"]), @"
+    exit status 1
+    --- stderr
+    error: execution [id] is pending: only what failed, was cancelled or timed out can be retried
+    ");
+    cli.sql(&ended(&id, "completed", "'1'", "null")).await;
+    assert_shown!(cli.run(&["retry", "c-1"]), @"
+    exit status 1
+    --- stderr
+    error: execution [id] is completed: only what failed, was cancelled or timed out can be retried
+    ");
+}
+
+#[tokio::test]
+async fn a_retry_names_the_newer_execution_that_has_the_key() {
+    let cli = Cli::with_shop().await;
+    let old = cli.start(&["charge", "--id", "c-1"]);
+    cli.sql(&ended(&old, "failed", "null", FAILURE)).await;
+    cli.start(&["charge", "--id", "c-1"]);
+    assert_shown!(cli.run(&["retry", &old]), @"
+    exit status 1
+    --- stderr
+    error: a newer execution, [id], has the task_id 'c-1' of [id]
+    hint: retry that one
+    ");
+}
+
+#[tokio::test]
+async fn an_id_that_is_unknown_is_the_users_failure_everywhere() {
+    let cli = Cli::new().await;
+    for command in [
+        vec!["status", "nobody"],
+        vec!["history", "nobody"],
+        vec!["logs", "nobody"],
+        vec!["cancel", "nobody"],
+        vec!["retry", "nobody"],
+        vec!["signal", "nobody", "hello"],
+    ] {
+        insta::allow_duplicates! { assert_shown!(cli.run(&command), @"
+        exit status 1
+        --- stderr
+        error: there is no execution with the id or task_id `nobody`
+        hint: show what there is: currant list
+        ") };
+    }
+}
+
+#[tokio::test]
+async fn queues_are_paused_and_resumed() {
+    let cli = Cli::with_shop().await;
+    assert_shown!(cli.run(&["queues"]), @"
+    exit status 0
+    --- stdout
+    QUEUE       STATE  PENDING  RUNNING  OLDEST PENDING
+    default     open   0        0
+    stripe-api  open   0        0
+    ");
+    cli.start(&["charge"]);
+    assert_shown!(cli.run(&["queues", "pause", "stripe-api"]), @"
+    exit status 0
+    --- stderr
+    stripe-api is paused
+    hint: end the pause: currant queues resume stripe-api
+    ");
+    assert_shown!(cli.run(&["queues", "list"]), @"
+    exit status 0
+    --- stdout
+    QUEUE       STATE   PENDING  RUNNING  OLDEST PENDING
+    default     open    0        0
+    stripe-api  paused  1        0        since [time]
+    ");
+    assert_shown!(cli.run(&["queues", "resume", "stripe-api", "--json"]), @r#"
+    exit status 0
+    --- stdout
+    {
+      "name": "stripe-api",
+      "paused": false
+    }
+    "#);
+    assert_shown!(cli.run(&["queues", "pause", "No Queue"]), @"
+    exit status 2
+    --- stderr
+    error: invalid value 'No Queue' for '<NAME>': `No Queue` is not a valid queue name: it has 1 to 100 of a-z 0-9 _ . -
+
+    For more information, try '--help'.
+    ");
+}
