@@ -146,16 +146,26 @@ $$;
 comment on function currant.close_workflows(uuid[]) is
     'Deletes the state and the unread news of workflows that ended, and cancels their open children, unless those are detached.';
 
--- Ends executions that are in nobody''s hands: the caller has just deleted their ready or parked row, or locked their waiting workflow.
+-- Ends executions that are in nobody''s hands: the caller has locked their ready or parked row, or their waiting workflow. The run number
+-- is kept, so that it goes on from there when the execution is retried, and no run before it can ever write again.
 create function currant.end_unclaimed(ids uuid[], status text, failure json) returns void
     language plpgsql volatile
 as $$
 #variable_conflict use_column
 begin
+    with unclaimed as (
+        delete from currant.ready where id = any (ids) returning id, attempt, run, progress
+    ), unparked as (
+        delete from currant.parked where id = any (ids) returning id, attempt, run, null::json as progress
+    ), gone as (
+        select * from unclaimed union all select * from unparked
+    )
     insert into currant.outcomes (id, status, kind, failure, attempt, run, digest, chain, progress)
     select request.id, end_unclaimed.status, coalesce(request.kind, offered.kind), end_unclaimed.failure,
-           coalesce(workflow.attempt, 1), coalesce(workflow.run, 0), workflow.digest, workflow.chain, workflow.progress
+           coalesce(gone.attempt, workflow.attempt, 1), coalesce(gone.run, workflow.run, 0), workflow.digest, workflow.chain,
+           coalesce(workflow.progress, gone.progress)
     from currant.requests request
+    left join gone on gone.id = request.id
     left join currant.workflows workflow on workflow.id = request.id
     left join currant.functions offered on offered.name = request.function
     where request.id = any (ids);

@@ -304,12 +304,10 @@ begin
 
         select * into workflow from currant.workflows where workflows.id = cancel_one.id for update;
         if found then
-            with unclaimed as (
-                delete from currant.ready where ready.id = cancel_one.id and not resumes returning ready.id
-            ), unparked as (
-                delete from currant.parked where parked.id = cancel_one.id returning parked.id
-            )
-            select 'cancelled' into ended from (select from unclaimed union all select from unparked) as gone;
+            perform from currant.ready where ready.id = cancel_one.id and not resumes for update;
+            if not found then
+                perform from currant.parked where parked.id = cancel_one.id for update;
+            end if;
             if found then
                 perform currant.end_unclaimed(array[cancel_one.id], 'cancelled', failure);
                 return 'cancelled';
@@ -325,7 +323,7 @@ begin
             return 'requested';
         end if;
 
-        delete from currant.ready where ready.id = cancel_one.id;
+        perform from currant.ready where ready.id = cancel_one.id for update;
         if found then
             perform currant.end_unclaimed(array[cancel_one.id], 'cancelled', failure);
             return 'cancelled';

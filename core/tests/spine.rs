@@ -321,3 +321,42 @@ async fn what_nothing_offers_is_parked_until_it_is_deployed() {
     assert_eq!((run.id, run.kind), (id, Kind::Workflow));
     assert_eq!(inbox::load(bundle.database.pool(), id, 0).await.unwrap().len(), 1, "the signal was kept");
 }
+
+#[tokio::test]
+async fn run_numbers_never_start_again_so_that_no_earlier_run_can_write() {
+    let bundle = setup().await;
+    let id = bundle.start("charge", "1").await;
+    let first = bundle.claim_one().await;
+    bundle.write(ends(&first, Fate::Retries { failure: Failure::of_host("trap", "x", true), after_ms: 60_000 })).await;
+    assert_eq!(bundle.client.cancel(&id).await.unwrap(), "cancelled");
+    bundle.client.retry(&id, false).await.unwrap();
+    let again = bundle.claim_one().await;
+    assert_eq!((again.run, again.attempt), (2, 3));
+    assert!(matches!(bundle.write(ends(&first, Fate::Ends(Ending::Completed(json("1"))))).await, Verdict::Lost));
+}
+
+#[tokio::test]
+async fn what_waits_too_long_in_its_queue_times_out() {
+    let bundle = setup().await;
+    let mut late = NewExecution::new(name("charge"), json("1"));
+    late.timeouts.queue_ms = Some(5_000);
+    let id = bundle.client.enqueue(late).await.unwrap().id;
+    assert_eq!(maintenance::time_out_overdue(bundle.database.pool(), 10).await.unwrap(), 0);
+    bundle.database.clock().advance(Duration::from_secs(6)).await;
+    assert_eq!(maintenance::time_out_overdue(bundle.database.pool(), 10).await.unwrap(), 1);
+    assert_eq!(bundle.status(id).await, Some(Status::TimedOut));
+}
+
+#[tokio::test]
+async fn a_suspended_workflow_ends_when_its_total_is_over() {
+    let bundle = setup().await;
+    let mut late = NewExecution::new(name("checkout"), json("1"));
+    late.timeouts.total_ms = Some(5_000);
+    let id = bundle.client.enqueue(late).await.unwrap().id;
+    let run = bundle.claim_one().await;
+    assert!(run.deadline.is_some());
+    bundle.write(writes(&run, WorkflowWrites::default(), suspends(0))).await;
+    bundle.database.clock().advance(Duration::from_secs(6)).await;
+    assert_eq!(maintenance::time_out_overdue(bundle.database.pool(), 10).await.unwrap(), 1);
+    assert_eq!(bundle.status(id).await, Some(Status::TimedOut));
+}

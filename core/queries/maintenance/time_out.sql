@@ -1,8 +1,8 @@
 -- $1 executions that seemed overdue · $2 the failure. Looked at again: a worker may have claimed them meanwhile.
 with unclaimed as (
-    delete from currant.ready where id = any ($1::uuid[]) and expires_at <= currant.now() returning id
+    select id from currant.ready where id = any ($1::uuid[]) and expires_at <= currant.now() order by id for update
 ), unparked as (
-    delete from currant.parked where id = any ($1::uuid[]) and expires_at <= currant.now() returning id
+    select id from currant.parked where id = any ($1::uuid[]) and expires_at <= currant.now() order by id for update
 ), waiting as (
     select id from currant.workflows where id = any ($1::uuid[]) and deadline <= currant.now() and waiting
 ), overdue as (
