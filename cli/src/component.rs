@@ -83,10 +83,8 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Refusal> {
 
 /// The names that the outermost component exports. Reads to the end, so that a file which was cut off is noticed.
 fn exports(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
-    let damaged = |error: wasmparser::BinaryReaderError| Refusal::Truncated {
-        at: error.offset(),
-        reason: error.message().to_owned(),
-    };
+    let damaged =
+        |error: wasmparser::BinaryReaderError| Refusal::Truncated { at: error.offset(), reason: error.message().to_owned() };
     let mut exports = Vec::new();
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(bytes) {
