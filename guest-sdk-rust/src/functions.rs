@@ -1,0 +1,121 @@
+//! What the attributes leave behind: one entry per task and workflow, found by name.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+
+use crate::Failure;
+use crate::options::{RetryPolicy, Timeouts};
+
+/// JSON text, or why there is none.
+pub type Outcome = Result<String, Failure>;
+
+/// A workflow that has been called with an input and not been polled yet.
+pub type Flow = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// A task or workflow of this module, with the settings of its attribute.
+pub struct Function {
+    /// By which clients start it.
+    pub name: &'static str,
+    /// What it does.
+    pub body: Body,
+    /// The doc comment; may be empty.
+    pub description: &'static str,
+    /// None is `default`.
+    pub queue: Option<&'static str>,
+    /// None is 0.
+    pub priority: Option<i16>,
+    /// None is the host's policy for its kind.
+    pub retry: Option<RetryPolicy>,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// Where it stands, for the message about two functions of the same name.
+    pub place: (&'static str, u32),
+}
+
+/// What runs when the function is called. Input and outcome are JSON text.
+pub enum Body {
+    /// Returns when it is done.
+    Task(fn(&str) -> Outcome),
+    /// Returns a future, for the executor.
+    Workflow(fn(&str) -> Flow),
+}
+
+/// What `module!` says.
+pub struct Module {
+    /// Grants and deployments belong to it.
+    pub name: &'static str,
+    /// For people.
+    pub version: &'static str,
+}
+
+/// That a function is part of this module.
+pub struct Registered(pub &'static Function);
+
+inventory::collect!(Registered);
+inventory::collect!(Module);
+
+/// What a call is about: a function of this module, or the name of one that may be anybody's.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) name: Cow<'static, str>,
+    own: Option<&'static Function>,
+}
+
+impl Target {
+    pub(crate) fn of(function: &'static Function) -> Self {
+        Self { name: Cow::Borrowed(function.name), own: Some(function) }
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: Cow::Owned(name.to_owned()), own: None }
+    }
+
+    /// The function itself, to be run here.
+    pub(crate) fn function(&self) -> Result<&'static Function, Failure> {
+        self.own.map_or_else(|| find(&self.name), Ok)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// The function of this module with this name.
+pub(crate) fn find(name: &str) -> Result<&'static Function, Failure> {
+    registered()
+        .find(|function| function.name == name)
+        .ok_or_else(|| Failure::new("unknown-function", format!("this module has no function `{name}`")).not_retryable())
+}
+
+fn registered() -> impl Iterator<Item = &'static Function> {
+    inventory::iter::<Registered>.into_iter().map(|registered| registered.0)
+}
+
+/// All functions in the order of their names: `inventory` promises none, and what a module says of itself should not depend on it.
+///
+/// Panics with a sentence that tells the author what to mend: it is called at deploy, where a trap refuses the module.
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only a component describes itself"))]
+pub(crate) fn all() -> (&'static Module, Vec<&'static Function>) {
+    let Some(module) = inventory::iter::<Module>.into_iter().next() else {
+        panic!("this component does not say what it is called: write `currant::module!();` at the root of the crate");
+    };
+    let mut functions: Vec<_> = registered().collect();
+    functions.sort_by_key(|function| (function.name, function.place));
+    if functions.is_empty() {
+        panic!(
+            "module `{}` has no functions: mark at least one with `#[currant::task]` or `#[currant::workflow]`",
+            module.name
+        );
+    }
+    for pair in functions.windows(2) {
+        let [first, second] = [pair[0], pair[1]];
+        if first.name == second.name {
+            let [(file, line), (other_file, other_line)] = [first.place, second.place];
+            panic!("two functions are called `{}`: {file}:{line} and {other_file}:{other_line}", first.name);
+        }
+    }
+    (module, functions)
+}

@@ -1,0 +1,14 @@
+//! Random numbers that need no care.
+
+/// A random number from the host: real randomness in a task and inside a step; in a workflow one that is the same on every replay.
+///
+/// Prefer it to a generator that keeps a state of its own (`rand::rng()`): one that is seeded inside a step is not seeded there on
+/// a replay, where the step does not run. Crates that ask the system each time, such as `getrandom` and `uuid`, are as good.
+///
+/// ```
+/// let die = currant::random() % 6 + 1;
+/// assert!((1..=6).contains(&die));
+/// ```
+pub fn random() -> u64 {
+    getrandom::u64().expect("the host always has randomness")
+}
