@@ -135,7 +135,8 @@ pub async fn check(pool: &PgPool) -> Result<Compatibility, Error> {
 
 /// The name of the migrations' own bookkeeping, because the application in the same database may use the same tool. It lies in the
 /// public schema, so that it survives going down to nothing.
-const TABLE: &str = "_currant_migrations";
+/// With its schema: for a role of the name `currant`, the search path would otherwise lead into ours once it exists.
+const TABLE: &str = "public._currant_migrations";
 
 fn migrator() -> Migrator {
     let mut migrator = Migrator { migrations: MIGRATOR.migrations.clone(), ..Migrator::DEFAULT };
