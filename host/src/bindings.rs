@@ -1,5 +1,7 @@
 //! The contract in `wit/`, generated. Only `imports/` and `runtime/` use it.
 
+#![allow(unreachable_pub, reason = "generated: everything in it is `pub`, whatever it is in")]
+
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "module",

@@ -12,11 +12,11 @@
 //! Invariant: what a guest does is an outcome. It never ends the worker, and no import writes to Postgres by itself.
 
 mod backoff;
-pub mod bindings;
+mod bindings;
 pub mod dev;
 pub mod error;
 pub mod guest;
-pub mod imports;
+mod imports;
 pub mod journal;
 mod maintenance;
 pub mod runtime;

@@ -21,11 +21,7 @@ impl Host for State {
 
     fn trace(&mut self) -> wasmtime::Result<TraceContext> {
         let facts = &self.facts;
-        Ok(TraceContext {
-            trace_id: facts.trace_id.clone(),
-            span_id: facts.span_id.clone(),
-            baggage: facts.baggage.clone(),
-        })
+        Ok(TraceContext { trace_id: facts.trace_id.clone(), span_id: facts.span_id.clone(), baggage: facts.baggage.clone() })
     }
 
     fn is_cancelled(&mut self) -> wasmtime::Result<bool> {

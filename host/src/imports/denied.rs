@@ -5,7 +5,7 @@
 
 use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::{self, ResolveAddressStream};
-use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress, IpAddressFamily, Network};
+use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode, IpAddress, IpAddressFamily, Network};
 use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
 use wasmtime_wasi::p2::{DynPollable, SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::WasiSocketsView;
@@ -23,7 +23,9 @@ impl State {
     fn deny(&self, what: &str) -> SocketError {
         let message = match outside_a_step(&self.role) {
             Some(_) => format!("{what} refused: {NO_NETWORK}"),
-            None => format!("{what} refused: a module can be granted HTTP (`--allow-http host:port`), but no sockets of its own"),
+            None => {
+                format!("{what} refused: a module can be granted HTTP (`--allow-http host:port`), but no sockets of its own")
+            }
         };
         self.log.line("warn", message, Vec::new());
         ErrorCode::AccessDenied.into()
@@ -60,5 +62,22 @@ impl ip_name_lookup::HostResolveAddressStream for State {
 
     fn drop(&mut self, stream: Resource<ResolveAddressStream>) -> wasmtime::Result<()> {
         ip_name_lookup::HostResolveAddressStream::drop(&mut self.sockets(), stream)
+    }
+}
+
+// How the errors above are told to the guest.
+impl network::Host for State {
+    fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
+        error.downcast()
+    }
+
+    fn network_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        self.sockets().network_error_code(error)
+    }
+}
+
+impl network::HostNetwork for State {
+    fn drop(&mut self, network: Resource<Network>) -> wasmtime::Result<()> {
+        network::HostNetwork::drop(&mut self.sockets(), network)
     }
 }

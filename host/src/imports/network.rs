@@ -15,11 +15,13 @@ use std::sync::Arc;
 
 use http::Uri;
 use tracing::debug;
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::HttpError;
-use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, FutureIncomingResponse, OutgoingRequest, RequestOptions};
-use wasmtime_wasi_http::{Error, WasiBody, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler::Host;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, WasiHttpView};
 
 use self::connect::Target;
 use super::telemetry::Log;
@@ -27,17 +29,25 @@ use super::{NO_NETWORK, outside_a_step};
 use crate::guest::{Grants, Role};
 use crate::runtime::store::State;
 
-/// Takes the place of WASI's own handler, which cannot refuse before the request is on its way.
+/// The function that sends, under the name that wasmtime gives it; a component may ask for any other 0.2.
+const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+
+/// Takes the place of WASI's own function, which cannot refuse before the request is on its way.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    outgoing_handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+    linker.instance(HANDLER)?.func_wrap("handle", |mut store: StoreContextMut<'_, State>, (request, options)| {
+        match store.data_mut().handle(request, options) {
+            Ok(response) => Ok((Ok::<_, ErrorCode>(response),)),
+            Err(error) => Ok((Err(error.downcast()?),)),
+        }
+    })
 }
 
-impl outgoing_handler::Host for State {
+impl State {
     fn handle(
         &mut self,
-        request: Resource<OutgoingRequest>,
+        request: Resource<HostOutgoingRequest>,
         options: Option<Resource<RequestOptions>>,
-    ) -> Result<Resource<FutureIncomingResponse>, HttpError> {
+    ) -> Result<Resource<HostFutureIncomingResponse>, HttpError> {
         if outside_a_step(&self.role).is_some() {
             // Refused at once: when the answer of a request comes is on no record, not even that of a refusal.
             self.table.delete(request)?;
@@ -67,7 +77,9 @@ impl Network {
         let target = Target::of(uri).ok_or_else(|| format!("`{uri}` names no host"))?;
         if !grants::allow(&self.grants.http, &target.host, target.port) {
             let address = target.address();
-            return Err(format!("{address} is not granted to this module: `--allow-http {address}` at its deployment grants it"));
+            return Err(format!(
+                "{address} is not granted to this module: `--allow-http {address}` at its deployment grants it"
+            ));
         }
         Ok(target)
     }
@@ -79,7 +91,7 @@ impl WasiHttpHooks for Network {
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
-        options: Option<wasmtime_wasi_http::RequestOptions>,
+        options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let target = match self.admit(request.uri()) {
@@ -100,5 +112,16 @@ impl WasiHttpHooks for Network {
             }
             sent
         })
+    }
+
+    fn p2_error_from_connect(&mut self, error: &std::io::Error) -> ErrorCode {
+        match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => ErrorCode::ConnectionRefused,
+            _ => ErrorCode::InternalError(Some(format!("cannot connect to {error}"))),
+        }
+    }
+
+    fn p2_error_from_tls(&mut self, error: &std::io::Error) -> ErrorCode {
+        ErrorCode::InternalError(Some(format!("no secure connection: {error}")))
     }
 }

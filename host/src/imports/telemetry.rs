@@ -63,6 +63,7 @@ fn cut(message: &mut String) {
 }
 
 /// A stretch of an execution's time.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it as `pub`")]
 pub struct Span {
     name: String,
     attributes: Vec<Attribute>,
@@ -113,8 +114,12 @@ impl HostSpan for State {
         let span = self.table.delete(span)?;
         if !self.log.is_silent() {
             let duration_ms = span.began.elapsed().as_secs_f64() * 1e3;
-            debug!(target: TARGET, execution.id = %self.facts.id, trace.id = %self.facts.trace_id, span.name = %span.name,
-                duration_ms, attributes = ?span.attributes, failed = span.failed, "span");
+            debug!(
+                target: TARGET,
+                { execution.id = %self.facts.id, trace.id = %self.facts.trace_id, span.name = %span.name, duration_ms,
+                  attributes = ?span.attributes, failed = span.failed },
+                "span"
+            );
         }
         Ok(())
     }
@@ -123,7 +128,11 @@ impl HostSpan for State {
 impl State {
     fn metric(&self, kind: &str, name: &str, value: f64, attributes: &[Attribute]) {
         if !self.log.is_silent() {
-            debug!(target: TARGET, execution.id = %self.facts.id, metric.kind = kind, metric.name = name, value, ?attributes, "metric");
+            debug!(
+                target: TARGET,
+                { execution.id = %self.facts.id, metric.kind = kind, metric.name = name, value, attributes = ?attributes },
+                "metric"
+            );
         }
     }
 }

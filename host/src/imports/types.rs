@@ -6,6 +6,9 @@ use currant_core::values::Json;
 
 use crate::bindings::currant::guest::{types, workflow};
 use crate::guest::{Outcome, Refused};
+use crate::runtime::store::State;
+
+impl types::Host for State {}
 
 pub(crate) fn failure_from_guest(failure: types::Failure) -> Failure {
     Failure {

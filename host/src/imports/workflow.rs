@@ -14,7 +14,13 @@ impl Host for State {
         Ok(run.start_task(function, input, start_options(options)?)?)
     }
 
-    fn start_workflow(&mut self, function: String, input: String, options: StartOptions, detached: bool) -> wasmtime::Result<u32> {
+    fn start_workflow(
+        &mut self,
+        function: String,
+        input: String,
+        options: StartOptions,
+        detached: bool,
+    ) -> wasmtime::Result<u32> {
         let run = self.workflow("start-workflow")?;
         Ok(run.start_workflow(function, input, start_options(options)?, detached)?)
     }

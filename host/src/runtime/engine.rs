@@ -1,29 +1,30 @@
 //! The engine: each switch, and why it stands as it does.
 
 use tracing::warn;
-use wasmtime::{Config, Engine, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use super::limits::{
-    CORE_INSTANCES, EPOCH, FIBER_STACK_BYTES, MEMORIES, STACK_BYTES, TABLE_ELEMENTS, TABLES,
-};
+use super::limits::{CORE_INSTANCES, EPOCH, FIBER_STACK_BYTES, MEMORIES, STACK_BYTES, TABLE_ELEMENTS, TABLES};
 use super::settings::RuntimeSettings;
 
-/// An engine that runs many instances at once, from a pool. Where the pool's address space is not to be had (`ulimit -v`, small
+/// An engine that runs many instances at once, from a pool, and how many. Where the pool's address space is not to be had (`ulimit -v`, small
 /// containers) it halves the pool, and at last goes without.
-pub(super) fn pooling(settings: &RuntimeSettings) -> anyhow::Result<Engine> {
+pub(super) fn pooling(settings: &RuntimeSettings) -> anyhow::Result<(Engine, u32)> {
     let mut instances = settings.instances.max(1);
     loop {
         let mut config = shared_config();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, instances)));
         match Engine::new(&config) {
-            Ok(engine) => return ticking(engine),
+            Ok(engine) => return Ok((ticking(engine)?, instances)),
             Err(error) if instances >= 32 => {
                 warn!(instances, error = format!("{error:#}"), "no room for so many instances; trying half of them");
                 instances /= 2;
             }
             Err(error) => {
-                warn!(error = format!("{error:#}"), "no room for a pool of instances; each is allocated by itself, which is slower");
-                return on_demand();
+                warn!(
+                    error = format!("{error:#}"),
+                    "no room for a pool of instances; each is allocated by itself, which is slower"
+                );
+                return Ok((on_demand()?, settings.instances.max(1)));
             }
         }
     }
@@ -80,9 +81,7 @@ fn pool(settings: &RuntimeSettings, instances: u32) -> PoolingAllocationConfig {
         .max_core_instance_size(8 << 20)
         .max_component_instance_size(8 << 20)
         // Slots that remember a module's memory image: the next instance of it starts faster.
-        .max_unused_warm_slots(instances.min(100))
-        // Keys save address space, but their number depends on the processor.
-        .memory_protection_keys(Enabled::No);
+        .max_unused_warm_slots(instances.min(100));
     pool
 }
 

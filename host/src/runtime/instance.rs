@@ -1,0 +1,171 @@
+//! One call of a guest in an instance of its own, and what it came to.
+
+use currant_core::executions::Failure;
+use currant_core::values::Json;
+use serde_json::json;
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use super::limits::{LimitExceeded, STACK_BYTES, TABLE_ELEMENTS};
+use super::settings::RuntimeSettings;
+use super::store::{State, Stopped, store};
+use crate::bindings::ModulePre;
+use crate::bindings::exports::currant::guest::entry::RunError;
+use crate::guest::{Call, Refused, Returned};
+use crate::imports::types::failure_from_guest;
+
+/// Frames of a trap that are shown.
+const FRAMES: usize = 20;
+
+/// Runs a function. The future may be dropped at any time, and takes everything with it.
+pub(super) async fn run(engine: &Engine, module: &ModulePre<State>, settings: &RuntimeSettings, call: Call) -> Returned {
+    if let Some(reason) = call.stop.reason() {
+        return Returned::Stopped(reason);
+    }
+    let mut store = store(engine, settings, &call);
+    let result = instantiate_and_run(&mut store, module, &call).await;
+    let state = store.data();
+    state.stdout.finish();
+    state.stderr.finish();
+    match result {
+        Ok(Ok(value)) => completed(value, settings),
+        Ok(Err(RunError::Failed(failure))) => Returned::Failed(failure_from_guest(failure)),
+        Ok(Err(RunError::RateLimited(milliseconds))) => Returned::RateLimited(milliseconds),
+        Ok(Err(RunError::Cancelled)) => Returned::Cancelled,
+        Err(error) => ended_early(&error, state, settings),
+    }
+}
+
+async fn instantiate_and_run(
+    store: &mut Store<State>,
+    module: &ModulePre<State>,
+    call: &Call,
+) -> wasmtime::Result<Result<String, RunError>> {
+    let instance = module.instantiate_async(&mut *store).await?;
+    instance.currant_guest_entry().call_run(store, &call.function, &call.input).await
+}
+
+fn completed(value: String, settings: &RuntimeSettings) -> Returned {
+    if value.len() > settings.result_limit {
+        return Returned::Failed(result_too_large(settings));
+    }
+    match Json::parse(value) {
+        Ok(value) => Returned::Completed(value.into_string()),
+        Err(invalid) => Returned::Failed(Failure::of_host("invalid-value", format!("the result: {invalid}"), false)),
+    }
+}
+
+/// A trap, or an error of an import, which ends a guest like one.
+pub(super) fn ended_early(error: &wasmtime::Error, state: &State, settings: &RuntimeSettings) -> Returned {
+    if let Some(Stopped(reason)) = error.downcast_ref() {
+        return Returned::Stopped(*reason);
+    }
+    let mut failure = failure(error, state, settings);
+    failure.details = backtrace(error);
+    Returned::Failed(failure)
+}
+
+fn failure(error: &wasmtime::Error, state: &State, settings: &RuntimeSettings) -> Failure {
+    let said = last_words(&state.stderr.tail());
+    if let Some(exceeded) = error.downcast_ref::<LimitExceeded>() {
+        return Failure::of_host("limit-exceeded", exceeded.to_string(), false);
+    }
+    if let Some(Refused(words)) = error.downcast_ref() {
+        return Failure::of_host("trap", words, true);
+    }
+    if let Some(I32Exit(status)) = error.downcast_ref() {
+        let message = said.unwrap_or_else(|| format!("the guest ended itself with exit status {status}"));
+        return Failure::of_host("trap", message, true);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        let message = format!("the worker has no room for another instance: {error} (the setting `instances`)");
+        return Failure::of_host("module-unavailable", message, true);
+    }
+    // This error of wasmtime has no public type.
+    if error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted")) {
+        return result_too_large(settings);
+    }
+    trap(error, state, said)
+}
+
+fn trap(error: &wasmtime::Error, state: &State, said: Option<String>) -> Failure {
+    if state.limiter.refused_memory {
+        let limit = state.limiter.memory_limit() >> 20;
+        let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+        let message = format!("more than {limit} MiB of memory needed (the setting `memory_limit`){said}");
+        return Failure::of_host("out-of-memory", message, true);
+    }
+    if state.limiter.refused_table {
+        let message = format!("more than {TABLE_ELEMENTS} elements of a table needed (the bound `TABLE_ELEMENTS`)");
+        return Failure::of_host("limit-exceeded", message, false);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => {
+            let kib = STACK_BYTES >> 10;
+            let message = format!(
+                "the call stack is deeper than {kib} KiB (the bound `STACK_BYTES`): is there a recursion without an end?"
+            );
+            Failure::of_host("limit-exceeded", message, false)
+        }
+        // How a language aborts: what it said before says why.
+        Some(Trap::UnreachableCodeReached) => {
+            Failure::of_host("trap", said.unwrap_or_else(|| "the guest aborted".into()), true)
+        }
+        Some(trap) => Failure::of_host("trap", trap.to_string(), true),
+        None => Failure::of_host("trap", format!("{}", error.root_cause()), true),
+    }
+}
+
+fn result_too_large(settings: &RuntimeSettings) -> Failure {
+    let limit = settings.result_limit;
+    let message = format!(
+        "a value of more than {limit} bytes handed to the host (the setting `result_limit`): store it elsewhere, and return where"
+    );
+    Failure::of_host("limit-exceeded", message, false)
+}
+
+/// The end of what the guest wrote to stderr: from the panic on, where there is one, and without its advice.
+fn last_words(stderr: &str) -> Option<String> {
+    let from_panic = stderr.rfind(" panicked at ").map(|at| stderr[..at].rfind('\n').map_or(0, |line| line + 1));
+    let words = match from_panic {
+        Some(start) => &stderr[start..],
+        None => stderr.lines().rev().nth(20).map_or(stderr, |line| &stderr[offset_of(stderr, line)..]),
+    };
+    let kept: Vec<_> = words.lines().filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE")).collect();
+    let words = kept.join("\n").trim().to_string();
+    (!words.is_empty()).then_some(words)
+}
+
+/// Where a line of the text begins.
+fn offset_of(text: &str, line: &str) -> usize {
+    line.as_ptr() as usize - text.as_ptr() as usize
+}
+
+fn backtrace(error: &wasmtime::Error) -> Option<Json> {
+    let backtrace = error.downcast_ref::<WasmBacktrace>()?;
+    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
+        Some(name) => name.to_string(),
+        None => format!("function {}", frame.func_index()),
+    };
+    let frames: Vec<_> = backtrace.frames().iter().take(FRAMES).map(name).collect();
+    Json::of(&json!({ "backtrace": frames })).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_words;
+
+    #[test]
+    fn a_panic_is_its_own_message() {
+        let stderr = "starting\n\nthread 'main' panicked at src/lib.rs:4:5:\nno such order\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        assert_eq!(last_words(stderr).as_deref(), Some("thread 'main' panicked at src/lib.rs:4:5:\nno such order"));
+    }
+
+    #[test]
+    fn without_a_panic_it_is_the_last_lines() {
+        assert_eq!(last_words("Traceback …\nKeyError: 'x'\n").as_deref(), Some("Traceback …\nKeyError: 'x'"));
+        let many: String = (0..100).map(|n| format!("{n}\n")).collect();
+        assert_eq!(last_words(&many).unwrap().lines().next(), Some("79"));
+        assert_eq!(last_words(" \n"), None);
+    }
+}
