@@ -5,9 +5,9 @@
 //!     postgres.json  port and password of the private Postgres
 //!     postgres/      its data
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -24,8 +24,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder if it is not there; refuses if another `currant dev` runs in it.
     pub(super) fn claim(path: PathBuf) -> Result<Folder> {
-        // Passable, but not readable, for the account that Postgres runs under when we are root.
-        DirBuilder::new().recursive(true).mode(0o711).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        make_passable(&path)?;
         // Passwords and data do not belong into anybody's repository.
         fs::write(path.join(".gitignore"), "*\n")?;
 
@@ -56,6 +55,13 @@ impl Folder {
     pub(super) fn retract(&self) {
         let _ = fs::remove_file(self.path.join("dev.json"));
     }
+}
+
+/// Makes a folder that the account of Postgres may pass, and not read, when we are root; whatever the umask says.
+pub(super) fn make_passable(path: &Path) -> Result<()> {
+    fs::create_dir_all(path)
+        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o711)))
+        .with_context(|| format!("cannot make {}", path.display()))
 }
 
 /// Writes a file that only its owner can read, as a whole or not at all.

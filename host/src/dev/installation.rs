@@ -17,7 +17,8 @@ pub(super) struct Installation {
 impl Installation {
     /// The newest one, or the one of this major version.
     pub(super) fn find(version: Option<u32>) -> Result<Installation> {
-        let found: BTreeMap<u32, PathBuf> = candidates().into_iter().filter_map(|folder| Some((version_of(&folder)?, folder))).collect();
+        let found: BTreeMap<u32, PathBuf> =
+            candidates().into_iter().filter_map(|folder| Some((version_of(&folder)?, folder))).collect();
         let Some(newest) = found.keys().next_back() else {
             bail!(
                 "no Postgres server is installed (initdb, pg_ctl and postgres were looked for)\n\
@@ -45,7 +46,8 @@ fn candidates() -> Vec<PathBuf> {
     let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
     // A link on the PATH leads to the folder where the rest is.
     let linked = on_path.iter().filter_map(|folder| Some(folder.join("initdb").canonicalize().ok()?.parent()?.to_owned()));
-    let configured = Command::new("pg_config").arg("--bindir").output().ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    let configured =
+        Command::new("pg_config").arg("--bindir").output().ok().and_then(|output| String::from_utf8(output.stdout).ok());
     let configured = configured.map(|folder| PathBuf::from(folder.trim()));
     let packaged = FOLDERS_OF_VERSIONS.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
     packaged.map(|version| version.path().join("bin")).chain(configured).chain(linked).collect()

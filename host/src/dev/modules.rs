@@ -34,8 +34,7 @@ struct Module<'a> {
 
 /// Never returns: dropped when `currant dev` ends.
 pub(super) async fn deploy_and_watch(pool: &PgPool, paths: &[PathBuf]) -> Infallible {
-    let mut modules: Vec<Module> =
-        paths.iter().map(|path| Module { path, seen: stamp(path), deployed: None }).collect();
+    let mut modules: Vec<Module> = paths.iter().map(|path| Module { path, seen: stamp(path), deployed: None }).collect();
     for module in modules.iter().filter(|module| module.seen.is_none()) {
         say(&format!("{} is not there yet; it is deployed as soon as it is", module.path.display()));
     }

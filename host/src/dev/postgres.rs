@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::account::Account;
-use super::folder::{Folder, write_private};
+use super::folder::{Folder, make_passable, write_private};
 use super::installation::Installation;
 use super::say;
 
@@ -107,7 +107,9 @@ impl Postgres {
 
     async fn launch(&mut self, port: Option<u16>) -> Result<()> {
         self.settings.port = match port {
-            Some(port) if !is_free(port) => bail!("port {port} is taken: name another with --port, or none to have a free one chosen"),
+            Some(port) if !is_free(port) => {
+                bail!("port {port} is taken: name another with --port, or none to have a free one chosen")
+            }
             Some(port) => port,
             None if is_free(self.settings.port) => self.settings.port,
             None => free_port()?,
@@ -116,7 +118,20 @@ impl Postgres {
         let log = self.data.join("server.log");
         // By pg_ctl and not as a child: it gets a session of its own, so that a Ctrl-C reaches us, and Postgres only after the worker.
         let started = self
-            .run("pg_ctl", &["start", "--wait", "--silent", "--log", &log.to_string_lossy(), "--options", &options, "--pgdata", &self.data_text()])
+            .run(
+                "pg_ctl",
+                &[
+                    "start",
+                    "--wait",
+                    "--silent",
+                    "--log",
+                    &log.to_string_lossy(),
+                    "--options",
+                    &options,
+                    "--pgdata",
+                    &self.data_text(),
+                ],
+            )
             .await;
         started.with_context(|| format!("Postgres does not start; its log is {}", log.display()))
     }
@@ -160,7 +175,11 @@ impl Settings {
         match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display())),
             Err(_) if home.join("postgres").exists() => {
-                bail!("{} is gone, and with it the password\nhint: delete {} to begin afresh", path.display(), home.join("postgres").display())
+                bail!(
+                    "{} is gone, and with it the password\nhint: delete {} to begin afresh",
+                    path.display(),
+                    home.join("postgres").display()
+                )
             }
             Err(_) => {
                 let mut secret = [0; 16];
@@ -184,7 +203,8 @@ fn home(folder: &Folder, account: &Account) -> Result<PathBuf> {
     }
     let name = hexadecimal(&Sha256::digest(folder.path().as_os_str().as_encoded_bytes())[..6]);
     let home = Path::new(HOME_OF_UNREACHABLE).join(name);
-    fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
+    make_passable(Path::new(HOME_OF_UNREACHABLE))?;
+    make_passable(&home)?;
     if let Account::Dropped { name, .. } = account {
         say(&format!("Postgres runs as `{name}`, who cannot enter this folder: its data is in {}", home.display()));
     }
