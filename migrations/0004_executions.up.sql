@@ -66,10 +66,12 @@ create table currant.ready (
     concurrency_key text
 );
 create index ready_claim on currant.ready (queue, priority desc, run_at, id);
+create index ready_resuming on currant.ready (queue, priority desc, run_at, id) where resumes;
 create index ready_expiry on currant.ready (expires_at) where expires_at is not null;
 comment on table currant.ready is
     'Claimable from run_at on. Inserted only by whoever, in the same transaction, made the request, deleted its running, parked or outcomes row, or set its workflow from waiting to not waiting; deleted by the claim.';
-comment on index currant.ready_claim is 'the claim: one ordered probe per queue';
+comment on index currant.ready_claim is 'the claim: one ordered probe per queue and priority';
+comment on index currant.ready_resuming is 'the claim in a paused queue';
 comment on index currant.ready_expiry is 'maintenance: queue and total timeouts';
 
 create table currant.running (
@@ -117,8 +119,9 @@ create table currant.outcomes (
     run        integer not null,
     worker_id  uuid,
     digest     bytea,
-    -- Of a workflow: the chain that ended, and what it published last.
+    -- Of a workflow: the chain that ended, its input if it is not the request's, and what it published last.
     chain      integer,
+    input      json,
     progress   json,
     -- When the last attempt was claimed; null if none was.
     started_at timestamptz,

@@ -54,7 +54,7 @@ create table currant.inbox (
     constraint inbox_one_content check ((result is not null)::int + (failure is not null)::int = (kind <> 'cancel')::int)
 );
 comment on table currant.inbox is
-    'News for a workflow. Inserted with a wake, in the transaction that makes the news; deleted in the transaction that journals its delivery.';
+    'News for a workflow. Inserted with a wake, in the transaction that makes the news; deleted in the transaction that journals its delivery, or when the workflow completed.';
 
 create table currant.signal_keys (
     workflow_id uuid not null,
@@ -70,8 +70,10 @@ create table currant.waiters (
     operation   integer not null,
     primary key (target_id, workflow_id, chain, operation)
 );
+create index waiters_of_workflow on currant.waiters (workflow_id);
+comment on index currant.waiters_of_workflow is 'closing a workflow; retrying one by hand';
 comment on table currant.waiters is
-    'A workflow''s operation that waits for an execution which somebody else started under the same task_id. Deleted when the news is delivered to the inbox.';
+    'A workflow''s operation that waits for an execution which somebody else started under the same task_id. Deleted when the news is delivered to the inbox, or when the workflow completed or began a new chain.';
 
 create table currant.journal (
     workflow_id uuid not null,

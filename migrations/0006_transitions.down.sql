@@ -1,5 +1,6 @@
 drop function currant.unpark(bigint);
-drop function currant.admit(uuid, timestamptz, integer, integer, integer, json);
+drop function currant.admit(uuid[], timestamptz[], integer, integer, integer, json);
+drop function currant.milliseconds(text);
 drop function currant.end_unclaimed(uuid[], text, json);
 drop function currant.close_workflows(uuid[]);
 drop function currant.cancel_children(uuid[]);

@@ -12,9 +12,9 @@ as $$
         returning id, run, attempt, forgiven, losses, deadline
     ), readied as (
         insert into currant.ready
-            (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, concurrency_key)
+            (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key)
         select woken.id, request.queue, request.priority, currant.now(), woken.attempt, woken.run, true, woken.forgiven,
-               woken.losses, woken.deadline, request.concurrency_key
+               woken.losses, woken.deadline, woken.deadline, request.concurrency_key
         from woken
         join currant.requests request on request.id = woken.id
         returning queue
@@ -68,7 +68,10 @@ declare
     operations integer[];
 begin
     with attached as (
-        delete from currant.waiters where target_id = any (ended)
+        delete from currant.waiters
+        where target_id = any (ended)
+          -- One that ended itself is told if it is retried.
+          and exists (select from currant.workflows workflow where workflow.id = waiters.workflow_id)
         returning target_id, workflow_id, chain, operation
     )
     select array_agg(target_id), array_agg(workflow_id), array_agg(chain), array_agg(operation)
@@ -124,13 +127,16 @@ begin
         where request.parent_workflow_id = any (workflow_ids)
           and not request.detached
           and not exists (select from currant.outcomes outcome where outcome.id = request.id)
+          -- Another workflow waits for it too.
+          and not exists (select from currant.waiters waiter where waiter.target_id = request.id)
         order by request.id
     loop
         perform currant.cancel(child);
     end loop;
 end;
 $$;
-comment on function currant.cancel_children(uuid[]) is 'Cancels the open children of these workflows, unless they are detached.';
+comment on function currant.cancel_children(uuid[]) is
+    'Cancels the open children of these workflows, unless they are detached, or shared with a workflow that waits for them under their task_id.';
 
 -- What remains of workflows that have just ended.
 create function currant.close_workflows(ended uuid[]) returns void
@@ -138,13 +144,18 @@ create function currant.close_workflows(ended uuid[]) returns void
 as $$
 begin
     delete from currant.workflows where id = any (ended);
-    delete from currant.inbox where workflow_id = any (ended);
-    delete from currant.waiters where workflow_id = any (ended);
+    -- What did not complete may be retried, and then goes on with the news that it has not read.
+    delete from currant.inbox
+    using currant.outcomes outcome
+    where inbox.workflow_id = any (ended) and outcome.id = inbox.workflow_id and outcome.status = 'completed';
+    delete from currant.waiters
+    using currant.outcomes outcome
+    where waiters.workflow_id = any (ended) and outcome.id = waiters.workflow_id and outcome.status = 'completed';
     perform currant.cancel_children(ended);
 end;
 $$;
 comment on function currant.close_workflows(uuid[]) is
-    'Deletes the state and the unread news of workflows that ended, and cancels their open children, unless those are detached.';
+    'Deletes the state of workflows that ended, and the unread news of those that completed; cancels their open children.';
 
 -- Ends executions that are in nobody''s hands: the caller has locked their ready or parked row, or their waiting workflow. The run number
 -- is kept, so that it goes on from there when the execution is retried, and no run before it can ever write again.
@@ -160,10 +171,10 @@ begin
     ), gone as (
         select * from unclaimed union all select * from unparked
     )
-    insert into currant.outcomes (id, status, kind, failure, attempt, run, digest, chain, progress)
+    insert into currant.outcomes (id, status, kind, failure, attempt, run, digest, chain, input, progress)
     select request.id, end_unclaimed.status, coalesce(request.kind, offered.kind), end_unclaimed.failure,
            coalesce(gone.attempt, workflow.attempt, 1), coalesce(gone.run, workflow.run, 0), workflow.digest, workflow.chain,
-           coalesce(workflow.progress, gone.progress)
+           workflow.input, coalesce(workflow.progress, gone.progress)
     from currant.requests request
     left join gone on gone.id = request.id
     left join currant.workflows workflow on workflow.id = request.id
@@ -175,44 +186,51 @@ end;
 $$;
 comment on function currant.end_unclaimed(uuid[], text, json) is 'Ends pending or suspended executions as cancelled or timed_out.';
 
--- Makes a request claimable, or parks it until something offers its function. The request is written and the execution is nowhere yet.
+-- A length of time from a JSON number. What is longer than ten thousand years counts as that: the calendar has an end.
+create function currant.milliseconds(number text) returns interval
+    language sql immutable
+    return least(number::numeric, 315576000000000)::double precision * interval '1 ms';
+comment on function currant.milliseconds(text) is 'So many milliseconds, at most ten thousand years.';
+
+-- Makes requests claimable, or parks them until something offers their function. They are written, and the executions are nowhere yet.
 create function currant.admit(
-    id uuid, run_at timestamptz, attempt integer default 1, run integer default 0, forgiven integer default 0,
+    ids uuid[], run_ats timestamptz[], attempt integer default 1, run integer default 0, forgiven integer default 0,
     progress json default null
 ) returns void
-    language plpgsql volatile
+    language sql volatile
 as $$
-#variable_conflict use_column
-declare
-    request currant.requests;
-    offered currant.functions;
-    timeouts json;
-    total_deadline timestamptz;
-    queue_deadline timestamptz;
-begin
-    select * into request from currant.requests where requests.id = admit.id;
-    select * into offered from currant.functions where functions.name = request.function;
-    timeouts := coalesce(request.timeouts, offered.timeouts);
-    if timeouts is not null then
-        total_deadline := currant.now() + (timeouts ->> 'total_ms')::bigint * interval '1 ms';
-        queue_deadline := greatest(admit.run_at, currant.now()) + (timeouts ->> 'queue_ms')::bigint * interval '1 ms';
-    end if;
-    if total_deadline is not null then
-        update currant.workflows set deadline = total_deadline where workflows.id = admit.id;
-    end if;
-    if offered.name is null then
+    with asked as (
+        select request.id, item.run_at, request.function, request.queue, request.priority, request.concurrency_key,
+               offered.name is not null as is_offered,
+               currant.now() + currant.milliseconds(limits.timeouts ->> 'total_ms') as deadline,
+               greatest(item.run_at, currant.now()) + currant.milliseconds(limits.timeouts ->> 'queue_ms') as queue_deadline
+        from unnest(ids, run_ats) as item (id, run_at)
+        join currant.requests request on request.id = item.id
+        left join currant.functions offered on offered.name = request.function
+        cross join lateral (select coalesce(request.timeouts, offered.timeouts) as timeouts) as limits
+    ), limited as (
+        update currant.workflows workflow
+        set deadline = asked.deadline
+        from asked
+        where workflow.id = asked.id and asked.deadline is not null
+    ), parked as (
         insert into currant.parked (id, function, run_at, attempt, run, forgiven, deadline, expires_at)
-        values (admit.id, request.function, admit.run_at, admit.attempt, admit.run, admit.forgiven, total_deadline, least(total_deadline, queue_deadline));
-        return;
-    end if;
-    insert into currant.ready
-        (id, queue, priority, run_at, attempt, run, forgiven, progress, deadline, expires_at, concurrency_key)
-    values (admit.id, request.queue, request.priority, admit.run_at, admit.attempt, admit.run, admit.forgiven, admit.progress,
-            total_deadline, least(total_deadline, queue_deadline), request.concurrency_key);
-    perform pg_notify('currant_ready', request.queue);
-end;
+        select asked.id, asked.function, asked.run_at, admit.attempt, admit.run, admit.forgiven, asked.deadline,
+               least(asked.deadline, asked.queue_deadline)
+        from asked
+        where not asked.is_offered
+    ), readied as (
+        insert into currant.ready
+            (id, queue, priority, run_at, attempt, run, forgiven, progress, deadline, expires_at, concurrency_key)
+        select asked.id, asked.queue, asked.priority, asked.run_at, admit.attempt, admit.run, admit.forgiven, admit.progress,
+               asked.deadline, least(asked.deadline, asked.queue_deadline), asked.concurrency_key
+        from asked
+        where asked.is_offered
+        returning queue
+    )
+    select pg_notify('currant_ready', queue) from (select distinct queue from readied) as queues;
 $$;
-comment on function currant.admit(uuid, timestamptz, integer, integer, integer, json) is
+comment on function currant.admit(uuid[], timestamptz[], integer, integer, integer, json) is
     'The one way into ready for what is asked for, retried by hand, or no longer parked.';
 
 -- Moves parked executions whose function is offered now.
@@ -224,7 +242,7 @@ declare
     moved bigint := 0;
 begin
     for waiting in
-        select parked.id, parked.run_at, parked.attempt, parked.run, parked.forgiven, offered.kind
+        select parked.*, offered.kind
         from currant.parked
         join currant.functions offered on offered.name = parked.function
         order by parked.id
@@ -239,7 +257,12 @@ begin
             delete from currant.workflows where workflows.id = waiting.id;
             delete from currant.inbox where inbox.workflow_id = waiting.id;
         end if;
-        perform currant.admit(waiting.id, waiting.run_at, waiting.attempt, waiting.run, waiting.forgiven);
+        perform currant.admit(array[waiting.id], array[waiting.run_at], waiting.attempt, waiting.run, waiting.forgiven);
+        -- Time that it spent parked counts.
+        update currant.ready
+        set deadline = coalesce(waiting.deadline, ready.deadline), expires_at = coalesce(waiting.expires_at, ready.expires_at)
+        where ready.id = waiting.id;
+        update currant.workflows set deadline = waiting.deadline where workflows.id = waiting.id and waiting.deadline is not null;
         moved := moved + 1;
     end loop;
     return moved;

@@ -3,6 +3,7 @@ drop function currant.pause_queue(text);
 drop function currant.settle(text, json, json);
 drop function currant.fail(text, json);
 drop function currant.complete(text, json);
+drop function currant.catch_up(uuid, integer);
 drop function currant.retry(uuid, boolean);
 drop function currant.cancel_one(uuid);
 drop function currant.cancel(uuid);

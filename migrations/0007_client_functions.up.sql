@@ -141,7 +141,7 @@ begin
     if offered.kind is distinct from 'task' then
         insert into currant.workflows (id) values (new_id);
     end if;
-    perform currant.admit(new_id, coalesce(enqueue.run_at, currant.now()));
+    perform currant.admit(array[new_id], array[coalesce(enqueue.run_at, currant.now())]);
 
     return query select new_id, 'pending'::text, null::json, true, false;
 end;
@@ -185,7 +185,7 @@ begin
     select * into offered from currant.functions where functions.name = enqueue_many.function;
     named_queue := coalesce(enqueue_many.queue, offered.queue, 'default');
     perform currant.use_queue(named_queue);
-    select array_agg(currant.new_id()) into new_ids from generate_subscripts(inputs, 1);
+    select coalesce(array_agg(currant.new_id()), '{}') into new_ids from generate_subscripts(inputs, 1);
 
     insert into currant.requests (id, function, kind, queue, priority, input, tags, trace_id, span_id)
     select new_id, enqueue_many.function, offered.kind, named_queue,
@@ -195,15 +195,7 @@ begin
     if offered.kind is distinct from 'task' then
         insert into currant.workflows (id) select unnest(new_ids);
     end if;
-    if offered.name is not null and offered.timeouts is null then
-        insert into currant.ready (id, queue, priority, run_at, attempt)
-        select new_id, named_queue, coalesce(enqueue_many.priority, offered.priority, 0),
-               coalesce(enqueue_many.run_at, currant.now()), 1
-        from unnest(new_ids) as new_id;
-        perform pg_notify('currant_ready', named_queue);
-    else
-        perform currant.admit(new_id, coalesce(enqueue_many.run_at, currant.now())) from unnest(new_ids) as new_id;
-    end if;
+    perform currant.admit(new_ids, array_fill(coalesce(enqueue_many.run_at, currant.now()), array[cardinality(new_ids)]));
     return query select unnest(new_ids);
 end;
 $$;
@@ -269,9 +261,21 @@ begin
         from family
         join currant.requests request on request.parent_workflow_id = family.id and not request.detached
         where not exists (select from currant.outcomes outcome where outcome.id = request.id)
+          -- Another workflow waits for it too.
+          and not exists (select from currant.waiters waiter where waiter.target_id = request.id)
     )
     select array_agg(family.id order by depth) into family from family;
-    perform from currant.workflows where workflows.id = any (family) order by workflows.id for update;
+    -- The family, and whoever is told of its end.
+    perform from currant.workflows
+    where workflows.id in (
+        select unnest(family)
+        union
+        select parent_workflow_id from currant.requests where requests.id = any (family)
+        union
+        select workflow_id from currant.waiters where target_id = any (family)
+    )
+    order by workflows.id
+    for update;
     foreach member in array family loop
         if member = cancel.id then
             answer := currant.cancel_one(member);
@@ -346,6 +350,7 @@ declare
     request currant.requests;
     ended currant.outcomes;
     holder uuid;
+    begun boolean;
 begin
     select * into request from currant.requests where requests.id = retry.id;
     if not found then
@@ -370,18 +375,80 @@ begin
     values (retry.id, ended.run, ended.attempt, ended.failure, ended.worker_id, ended.progress, ended.started_at, ended.ended_at)
     on conflict do nothing;
     if coalesce(ended.kind, '') <> 'task' then
-        insert into currant.workflows (id, run, attempt, forgiven, digest, chain, progress)
+        begun := exists (select from currant.journal where workflow_id = retry.id and chain = ended.chain);
+        insert into currant.workflows (id, run, attempt, forgiven, digest, chain, input, progress, next_arrival)
         values (retry.id, ended.run, ended.attempt + 1, ended.attempt,
-                case when from_start then null else ended.digest end,
-                coalesce(ended.chain, 1) + case when from_start and ended.digest is not null then 1 else 0 end,
-                case when from_start then null else ended.progress end);
+                -- Without an entry there is nothing to replay, and nothing that binds it to a version.
+                case when begun and not from_start then ended.digest end,
+                coalesce(ended.chain, 1) + (begun and from_start)::integer,
+                ended.input,
+                case when not from_start then ended.progress end,
+                coalesce((select max(arrival) from currant.inbox where workflow_id = retry.id), 0) + 1);
+        delete from currant.inbox
+        where workflow_id = retry.id and (kind = 'cancel' or kind = 'completion' and from_start);
+        if from_start then
+            delete from currant.waiters where workflow_id = retry.id;
+        else
+            perform currant.catch_up(retry.id, coalesce(ended.chain, 1));
+        end if;
     end if;
-    perform currant.admit(retry.id, currant.now(), ended.attempt + 1, ended.run, ended.attempt,
+    perform currant.admit(array[retry.id], array[currant.now()], ended.attempt + 1, ended.run, ended.attempt,
                           case when ended.kind = 'task' then ended.progress end);
 end;
 $$;
 comment on function currant.retry(uuid, boolean) is
     'Makes an execution that failed, was cancelled or timed out pending again, with its retries granted anew. A workflow goes on with its journal, on the version that it started on; from_start begins a new journal on the current one. A parent that has received the failure is not told.';
+
+-- What has happened to a workflow's operations while it was closed.
+create function currant.catch_up(workflow_id uuid, chain integer) returns void
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    child record;
+    ids uuid[] := '{}';
+    operations integer[] := '{}';
+begin
+    for child in
+        select request.id, request.parent_operation as operation, outcome.status = 'cancelled' and not request.detached as cancelled
+        from currant.requests request
+        join currant.outcomes outcome on outcome.id = request.id
+        where request.parent_workflow_id = catch_up.workflow_id
+          and request.parent_chain = catch_up.chain
+          and not exists (
+              select from currant.journal
+              where journal.workflow_id = request.parent_workflow_id and journal.chain = request.parent_chain
+                and journal.operation = request.parent_operation and journal.kind in ('completed', 'failed', 'cancel'))
+          and not exists (
+              select from currant.inbox
+              where inbox.workflow_id = request.parent_workflow_id and inbox.chain = request.parent_chain
+                and inbox.operation = request.parent_operation)
+        order by request.id
+    loop
+        if child.cancelled then
+            -- It was cancelled because its parent ended, and is needed again.
+            begin
+                perform currant.retry(child.id);
+                continue;
+            exception
+                -- Its task_id has a newer holder.
+                when sqlstate 'CU409' then null;
+            end;
+        end if;
+        ids := ids || child.id;
+        operations := operations || child.operation;
+    end loop;
+    perform currant.deliver(ids, array_fill(catch_up.workflow_id, array[cardinality(ids)]),
+                            array_fill(catch_up.chain, array[cardinality(ids)]), operations);
+    perform currant.announce_attached(array(
+        select outcome.id
+        from currant.waiters waiter
+        join currant.outcomes outcome on outcome.id = waiter.target_id
+        where waiter.workflow_id = catch_up.workflow_id));
+end;
+$$;
+comment on function currant.catch_up(uuid, integer) is
+    'Gives a workflow that is retried the ends of children that it has not been told, and starts again those that were cancelled with it.';
 
 create function currant.complete(token text, result json default 'null') returns void
     language plpgsql volatile

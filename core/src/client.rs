@@ -21,7 +21,7 @@ use crate::Error;
 use crate::executions::{Execution, Failure, NewExecution, Started, Status};
 use crate::ids::{ExecutionId, FunctionName, QueueName};
 use crate::journal::{self, JournalRow};
-use crate::limits::RESULT_POLL;
+use crate::limits::{LONGEST_MS, RESULT_POLL};
 use crate::modules::{self, Function, Module};
 use crate::notify::{ENDED, Hint, Listener};
 use crate::sql;
@@ -293,7 +293,7 @@ impl Client {
 
 /// Starts an execution on the caller's own connection, and in its transaction if one is open.
 pub async fn enqueue(connection: &mut PgConnection, new: NewExecution) -> Result<Started, Error> {
-    let milliseconds = |limit: Option<u64>| limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let milliseconds = |limit: Option<u64>| limit.map(|limit| limit.min(LONGEST_MS) as i64);
     Ok(sqlx::query_as(sql::EXECUTIONS_ENQUEUE)
         .bind(new.function)
         .bind(new.input)

@@ -59,8 +59,8 @@ impl From<sqlx::Error> for Error {
             Some("CU400") => Error::Invalid { message, hint },
             Some("CU404") => Error::NotFound(message),
             Some("CU409") => Error::Conflict { message, hint },
-            // What jsonb and text cannot hold: the escape \u0000, numbers out of range, text that is not JSON.
-            Some("22P02" | "22P05" | "22003") => Error::Invalid { message, hint },
+            // What jsonb and text cannot hold: the escape \u0000, numbers and times out of range, text that is not JSON.
+            Some("22P02" | "22P05" | "22003" | "22008") => Error::Invalid { message, hint },
             _ => Error::Database(error),
         }
     }

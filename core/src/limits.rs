@@ -11,5 +11,8 @@ pub const INSPECTIONS: i16 = 2;
 /// Bytes of a component. Python modules have 22 MB; Postgres sends a value of up to 1 GB, and holds it in memory several times.
 pub const COMPONENT_BYTES: usize = 128 << 20;
 
+/// Ten thousand years in milliseconds. What a guest or a client says is longer waits as long: the calendars of Postgres and of our libraries end.
+pub const LONGEST_MS: u64 = 3_652_500 * 24 * 3_600_000;
+
 /// How often to look for a result behind the notification that may be lost.
 pub const RESULT_POLL: Duration = Duration::from_millis(500);

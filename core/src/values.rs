@@ -13,8 +13,11 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
-/// Digits that a number may have before or after its point, and the size of its exponent. `numeric` holds ten times that.
+/// Digits that a number may have, and the size of its exponent.
 const NUMBER_DIGITS: usize = 10_000;
+
+/// Both together: `numeric` holds 16,383 digits after its point.
+const NUMBER_PLACES: usize = 16_000;
 
 /// JSON text that Postgres accepts as `json`, and can show as `jsonb`.
 #[derive(Clone, PartialEq, Eq)]
@@ -185,7 +188,8 @@ fn check_numbers(text: &str) -> Result<(), InvalidValue> {
                         _ => {}
                     }
                 }
-                if digits > NUMBER_DIGITS || exponent.is_some_and(|exponent| exponent > NUMBER_DIGITS) {
+                let exponent = exponent.unwrap_or(0);
+                if digits > NUMBER_DIGITS || exponent > NUMBER_DIGITS || digits + exponent > NUMBER_PLACES {
                     return Err(InvalidValue(format!("a number of more than {NUMBER_DIGITS} digits")));
                 }
             }

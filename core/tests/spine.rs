@@ -202,14 +202,18 @@ async fn a_child_that_ends_before_its_parent_suspends_is_not_lost() {
     let bundle = setup().await;
     bundle.start("checkout", "1").await;
     let run = bundle.claim_one().await;
-    let started = WorkflowWrites { children: vec![charge_child(&run, 1, StartOptions::default())], ..WorkflowWrites::default() };
+    let started =
+        WorkflowWrites { children: vec![charge_child(&run, 1, StartOptions::default())], ..WorkflowWrites::default() };
     assert!(matches!(bundle.write(writes(&run, started, Fate::GoesOn)).await, Verdict::Written { .. }));
     let child = bundle.claim_one().await;
     bundle.write(ends(&child, Fate::Ends(Ending::Completed(json("1"))))).await;
     let verdict = bundle.write(writes(&run, WorkflowWrites::default(), suspends(0))).await;
     let Verdict::News { inbox, .. } = verdict else { panic!("{verdict:?}") };
     assert_eq!(inbox.len(), 1);
-    assert!(matches!(bundle.write(writes(&run, WorkflowWrites::default(), suspends(inbox[0].arrival))).await, Verdict::Written { .. }));
+    assert!(matches!(
+        bundle.write(writes(&run, WorkflowWrites::default(), suspends(inbox[0].arrival))).await,
+        Verdict::Written { .. }
+    ));
 }
 
 #[tokio::test]
@@ -263,13 +267,15 @@ async fn children_end_with_their_workflow_and_continue_as_new_begins_a_chain() {
     let bundle = setup().await;
     let id = bundle.start("checkout", "1").await;
     let run = bundle.claim_one().await;
-    let started = WorkflowWrites { children: vec![charge_child(&run, 1, StartOptions::default())], ..WorkflowWrites::default() };
+    let started =
+        WorkflowWrites { children: vec![charge_child(&run, 1, StartOptions::default())], ..WorkflowWrites::default() };
     bundle.write(writes(&run, started, Fate::ContinuesAsNew { input: json("2") })).await;
     let child = ExecutionId::of_child(id, 1, 1);
     assert_eq!(bundle.status(child).await, Some(Status::Cancelled));
     let run = bundle.claim_one().await;
     assert_eq!((run.chain, run.run, run.input.as_str()), (2, 2, "2"));
-    let started = WorkflowWrites { children: vec![charge_child(&run, 1, StartOptions::default())], ..WorkflowWrites::default() };
+    let started =
+        WorkflowWrites { children: vec![charge_child(&run, 1, StartOptions::default())], ..WorkflowWrites::default() };
     bundle.write(writes(&run, started, Fate::Ends(Ending::Completed(json("1"))))).await;
     assert_eq!(bundle.status(ExecutionId::of_child(id, 2, 1)).await, Some(Status::Cancelled));
     assert_eq!(bundle.status(id).await, Some(Status::Completed));
@@ -278,10 +284,7 @@ async fn children_end_with_their_workflow_and_continue_as_new_begins_a_chain() {
 #[tokio::test]
 async fn a_call_with_the_task_id_of_another_execution_attaches_to_it() {
     let bundle = setup().await;
-    let shared = NewExecution {
-        task_id: Some("order-1".parse().unwrap()),
-        ..NewExecution::new(name("charge"), json("7"))
-    };
+    let shared = NewExecution { task_id: Some("order-1".parse().unwrap()), ..NewExecution::new(name("charge"), json("7")) };
     let other = bundle.client.enqueue(shared).await.unwrap().id;
     let task = bundle.claim_one().await;
     bundle.start("checkout", "1").await;

@@ -16,9 +16,10 @@ with next as (
 ), unattached as (
     delete from currant.waiters using next where waiters.workflow_id = next.id
 ), readied as (
-    insert into currant.ready (id, queue, priority, run_at, attempt, run, resumes, forgiven, deadline, concurrency_key)
+    insert into currant.ready
+        (id, queue, priority, run_at, attempt, run, resumes, forgiven, deadline, expires_at, concurrency_key)
     select released.id, request.queue, request.priority, currant.now(), released.attempt, released.run, true,
-           released.forgiven, released.deadline, request.concurrency_key
+           released.forgiven, released.deadline, released.deadline, request.concurrency_key
     from released
     join currant.requests request on request.id = released.id
     returning queue

@@ -1,17 +1,27 @@
--- $1 workflows that the batch names · $2 executions that end: their parents are told, their children cancelled, and so are those
--- who wait for them. In the order of the ids, like everybody.
-select id
-from currant.workflows
-where id in (
+-- $1 workflows that the batch writes · $2 executions that end, begin anew or are given up: their open children are cancelled, and so on
+-- downwards; whoever waits for one of them is told. In the order of the ids, like everybody.
+with recursive family as (
+    select unnest($2::uuid[]) as id
+    union
+    select request.id
+    from family
+    join currant.requests request on request.parent_workflow_id = family.id and not request.detached
+    where not exists (select from currant.outcomes outcome where outcome.id = request.id)
+)
+select workflow.id
+from currant.workflows workflow
+where workflow.id in (
     select unnest($1::uuid[])
     union
-    select unnest($2::uuid[])
+    select family.id from family
     union
-    select parent_workflow_id from currant.requests where id = any ($2) and parent_workflow_id is not null
+    select request.parent_workflow_id
+    from family
+    join currant.requests request on request.id = family.id
     union
-    select id from currant.requests where parent_workflow_id = any ($2) and not detached
-    union
-    select workflow_id from currant.waiters where target_id = any ($2)
+    select waiter.workflow_id
+    from family
+    join currant.waiters waiter on waiter.target_id = family.id
 )
-order by id
+order by workflow.id
 for update;

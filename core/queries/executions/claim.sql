@@ -1,18 +1,42 @@
 -- $1 worker · $2 queues, or null for all of them · $3 how many
 -- Answers at least one row: how many were found, and each that was claimed; a worker without a lease finds none.
--- One ordered probe of the index per queue, so that no queue is scanned for another's sake.
+-- One ordered probe of the index per queue and priority: no queue is walked through for another's sake, and nothing that is not yet due.
 -- No lock on workflows: who cancels locks those first, and ready after.
 with candidate as (
     select found.id, found.priority, found.run_at
     from currant.queues queue
     cross join lateral (
-        select ready.id, ready.priority, ready.run_at
-        from currant.ready
-        where ready.queue = queue.name
-          and ready.run_at <= currant.now()
-          and (not queue.paused or ready.resumes)
-        order by ready.priority desc, ready.run_at, ready.id
-        limit $3
+        (with recursive level as (
+            (select ready.priority
+             from currant.ready
+             where ready.queue = queue.name and not queue.paused
+             order by ready.priority desc
+             limit 1)
+            union all
+            select (select ready.priority
+                    from currant.ready
+                    where ready.queue = queue.name and ready.priority < level.priority
+                    order by ready.priority desc
+                    limit 1)
+            from level
+            where level.priority is not null
+        )
+        select due.id, due.priority, due.run_at
+        from level
+        cross join lateral (
+            select ready.id, ready.priority, ready.run_at
+            from currant.ready
+            where ready.queue = queue.name and ready.priority = level.priority and ready.run_at <= currant.now()
+            order by ready.run_at, ready.id
+            limit $3
+        ) as due)
+        union all
+        -- A paused queue lets go on what has begun.
+        (select ready.id, ready.priority, ready.run_at
+         from currant.ready
+         where queue.paused and ready.queue = queue.name and ready.resumes and ready.run_at <= currant.now()
+         order by ready.priority desc, ready.run_at, ready.id
+         limit $3)
     ) as found
     where ($2::text[] is null or queue.name = any ($2))
       and exists (select from currant.worker_heartbeats worker where worker.id = $1 and worker.lease_until > currant.now())

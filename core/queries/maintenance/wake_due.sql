@@ -13,9 +13,10 @@ with due as (
     where workflow.id = due.id and workflow.waiting
     returning workflow.id, workflow.run, workflow.attempt, workflow.forgiven, workflow.losses, workflow.deadline
 ), readied as (
-    insert into currant.ready (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, concurrency_key)
+    insert into currant.ready
+        (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key)
     select woken.id, request.queue, request.priority, currant.now(), woken.attempt, woken.run, true, woken.forgiven, woken.losses,
-           woken.deadline, request.concurrency_key
+           woken.deadline, woken.deadline, request.concurrency_key
     from woken
     join currant.requests request on request.id = woken.id
     returning queue

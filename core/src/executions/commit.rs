@@ -22,6 +22,7 @@ use crate::error::connection_broke;
 use crate::ids::{Digest, ExecutionId, FunctionName};
 use crate::inbox::News;
 use crate::journal::JournalRow;
+use crate::limits::LONGEST_MS;
 use crate::sql;
 use crate::values::Json;
 
@@ -57,6 +58,16 @@ pub struct WorkflowWrites {
     pub delivered: Vec<i32>,
     /// What it published last.
     pub publish: Option<Json>,
+}
+
+impl WorkflowWrites {
+    /// Whether the workflow's own row is written: by itself, or by what it attaches to or gives up, which may have ended.
+    fn touches_its_row(&self) -> bool {
+        self.pin.is_some()
+            || self.publish.is_some()
+            || !self.cancels.is_empty()
+            || self.children.iter().any(|child| child.options.task_id.is_some())
+    }
 }
 
 /// A child that a workflow starts.
@@ -235,28 +246,23 @@ impl Held {
 
 /// Locks every workflow that this batch may touch, in the order of their ids.
 async fn lock_workflows(connection: &mut PgConnection, batch: &[Activation]) -> Result<(), Error> {
-    let mut own = Vec::new();
+    let mut written = Vec::new();
     let mut ending = Vec::new();
     for activation in batch {
         let Activation { id, workflow, fate, .. } = activation;
-        if let Some(writes) = workflow {
-            let touches = !matches!(fate, Fate::GoesOn) || writes.pin.is_some() || writes.publish.is_some();
-            if touches || !writes.cancels.is_empty() {
-                own.push(*id);
-            }
-            own.extend(&writes.cancels);
-        } else if !matches!(fate, Fate::GoesOn) {
-            // A task has no row of its own here; a workflow that fails before it wrote anything has.
-            own.push(*id);
+        let goes_on = matches!(fate, Fate::GoesOn);
+        if !goes_on || workflow.as_ref().is_some_and(WorkflowWrites::touches_its_row) {
+            written.push(*id);
         }
         if matches!(fate, Fate::Ends(_) | Fate::ContinuesAsNew { .. }) {
             ending.push(*id);
         }
+        ending.extend(workflow.iter().flat_map(|writes| &writes.cancels));
     }
-    if own.is_empty() && ending.is_empty() {
+    if written.is_empty() && ending.is_empty() {
         return Ok(());
     }
-    sqlx::query(sql::COMMIT_LOCK_WORKFLOWS).bind(own).bind(ending).execute(connection).await?;
+    sqlx::query(sql::COMMIT_LOCK_WORKFLOWS).bind(written).bind(ending).execute(connection).await?;
     Ok(())
 }
 
@@ -295,4 +301,9 @@ async fn write_logs(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Milliseconds that Postgres can add to a time.
+fn milliseconds(length: u64) -> i64 {
+    length.min(LONGEST_MS) as i64
 }

@@ -1,1 +1,219 @@
-//! placeholder
+//! Suspending and waking: whatever arrives, in whatever order, is neither lost nor told twice.
+
+use currant_core::executions::commit::{Activation, Fate, Verdict, WorkflowWrites, commit};
+use currant_core::inbox::{self, NewsKind};
+use currant_core::{journal, maintenance};
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::world::{World, child, completes, decides, entry, json, starts, suspends, waits};
+
+/// Lets a statement of another connection run until it waits for a lock.
+async fn blocked(world: &World) {
+    loop {
+        let waiting: bool = sqlx::query_scalar(
+            "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')",
+        )
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+        if waiting {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Commits on a connection of its own, beside the test.
+async fn committing(world: &World, activation: Activation) -> tokio::task::JoinHandle<Verdict> {
+    let mut connection: PgConnection = world.database.connect().await;
+    tokio::spawn(async move { commit(&mut connection, &[activation]).await.unwrap().remove(0) })
+}
+
+#[tokio::test]
+async fn a_child_that_ends_while_its_parent_suspends_wakes_it() {
+    // The parent holds its lock and has looked; the child's end waits for that lock, and sees that the parent sleeps.
+    let world = World::new().await;
+    let parent = world.run("checkout").await;
+    let started = WorkflowWrites { children: vec![child(&parent, 1, "charge")], ..Default::default() };
+    world.written(decides(&parent, started, Fate::GoesOn)).await;
+    let task = world.claim(1).await.remove(0);
+
+    let mut other = world.database.connect().await;
+    let mut suspending = other.begin().await.unwrap();
+    commit(&mut suspending, &[suspends(&parent)]).await.unwrap();
+    let ending = committing(&world, completes(&task, "7")).await;
+    blocked(&world).await;
+    suspending.commit().await.unwrap();
+    assert!(matches!(ending.await.unwrap(), Verdict::Written { .. }));
+    assert_eq!(world.claimed(parent.id).await.run, 2);
+}
+
+#[tokio::test]
+async fn a_parent_that_suspends_while_its_child_ends_goes_on_with_the_news() {
+    // The other order: the child's end holds the parent's lock; the parent waits for it, and only then looks into its inbox.
+    let world = World::new().await;
+    let parent = world.run("checkout").await;
+    let started = WorkflowWrites { children: vec![child(&parent, 1, "charge")], ..Default::default() };
+    world.written(decides(&parent, started, Fate::GoesOn)).await;
+    let task = world.claim(1).await.remove(0);
+
+    let mut other = world.database.connect().await;
+    let mut ending = other.begin().await.unwrap();
+    commit(&mut ending, &[completes(&task, "7")]).await.unwrap();
+    let suspending = committing(&world, suspends(&parent)).await;
+    blocked(&world).await;
+    ending.commit().await.unwrap();
+    let Verdict::News { inbox, .. } = suspending.await.unwrap() else { panic!("it went to sleep over its news") };
+    assert_eq!(inbox.len(), 1);
+    assert_eq!(world.status(parent.id).await, "running");
+}
+
+#[tokio::test]
+async fn a_signal_that_is_sent_while_the_workflow_suspends_wakes_it() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let mut other = world.database.connect().await;
+    let mut suspending = other.begin().await.unwrap();
+    commit(&mut suspending, &[suspends(&run)]).await.unwrap();
+    let (client, id) = (world.client.clone(), run.id);
+    let signalling = tokio::spawn(async move { client.signal(&id, "go", &json("1"), None).await.unwrap() });
+    blocked(&world).await;
+    suspending.commit().await.unwrap();
+    assert!(signalling.await.unwrap());
+    world.claimed(run.id).await;
+}
+
+#[tokio::test]
+async fn a_workflow_that_suspends_while_a_signal_is_sent_goes_on_with_it() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let mut other = world.database.connect().await;
+    let mut signalling = other.begin().await.unwrap();
+    sqlx::query("select currant.signal($1, 'go')").bind(run.id).execute(&mut *signalling).await.unwrap();
+    let suspending = committing(&world, suspends(&run)).await;
+    blocked(&world).await;
+    signalling.commit().await.unwrap();
+    assert!(matches!(suspending.await.unwrap(), Verdict::News { inbox, .. } if inbox.len() == 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_wakers_at_once_make_it_ready_once() {
+    let world = World::new().await;
+    let run = world.suspended().await;
+    let mut waking = Vec::new();
+    for number in 0..8 {
+        let (client, id) = (world.client.clone(), run.id);
+        waking.push(tokio::spawn(async move { client.signal(&id, "go", &json(&number.to_string()), None).await.unwrap() }));
+    }
+    for waking in waking {
+        assert!(waking.await.unwrap());
+    }
+    let ready: i64 = world.value(run.id, "select count(*) from currant.ready where id = $1").await;
+    assert_eq!(ready, 1);
+    let arrivals: Vec<_> = inbox::load(world.pool(), run.id, 0).await.unwrap().iter().map(|news| news.arrival).collect();
+    assert_eq!(arrivals, [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[tokio::test]
+async fn children_that_end_in_one_commit_arrive_in_their_order() {
+    let world = World::new().await;
+    let parent = world.run("checkout").await;
+    world.written(starts(&parent, (1..=3).map(|operation| child(&parent, operation, "charge")).collect())).await;
+    let tasks = world.claim(10).await;
+    let batch: Vec<_> = tasks.iter().rev().map(|task| completes(task, "1")).collect();
+    let mut connection = world.database.connect().await;
+    commit(&mut connection, &batch).await.unwrap();
+    let arrived: Vec<_> = inbox::load(world.pool(), parent.id, 0).await.unwrap();
+    assert_eq!(arrived.len(), 3);
+    let operations = |kind: &NewsKind| match kind {
+        NewsKind::Completion { operation, .. } => *operation,
+        other => panic!("{other:?}"),
+    };
+    let mut operations: Vec<_> = arrived.iter().map(|news| operations(&news.kind)).collect();
+    operations.sort_unstable();
+    assert_eq!(operations, [1, 2, 3]);
+    assert_eq!(world.claim(10).await.len(), 1, "three ends wake it once");
+}
+
+#[tokio::test]
+async fn what_was_delivered_leaves_the_inbox_with_the_entry_that_says_so() {
+    let world = World::new().await;
+    let run = world.suspended().await;
+    world.client.signal(&run.id, "a", &json("1"), None).await.unwrap();
+    world.client.signal(&run.id, "b", &json("2"), None).await.unwrap();
+    let run = world.claimed(run.id).await;
+    let writes = WorkflowWrites { entries: vec![entry(0)], delivered: vec![2], ..Default::default() };
+    world.written(decides(&run, writes, waits(2))).await;
+    let left = inbox::load(world.pool(), run.id, 0).await.unwrap();
+    assert_eq!(left.len(), 1, "the other is still to be delivered, and does not keep the workflow awake");
+    assert_eq!(world.status(run.id).await, "suspended");
+    assert_eq!(journal::load(world.pool(), run.id, 1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_timer_that_is_due_keeps_its_workflow_awake() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let until = Some(run.claimed_at);
+    let fate = Fate::Suspends { until, shortest_new_timer_ms: None, seen: 0 };
+    let verdict = world.commit(decides(&run, WorkflowWrites::default(), fate)).await;
+    assert!(matches!(verdict, Verdict::News { inbox, .. } if inbox.is_empty()));
+    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(0), seen: 0 };
+    let verdict = world.commit(decides(&run, WorkflowWrites::default(), fate)).await;
+    assert!(matches!(verdict, Verdict::News { .. }), "a timer of no length is due when it is recorded");
+}
+
+#[tokio::test]
+async fn the_earliest_of_new_and_old_timers_wakes() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let until = Some(run.claimed_at + chrono::TimeDelta::seconds(100));
+    let fate = Fate::Suspends { until, shortest_new_timer_ms: Some(40_000), seen: 0 };
+    world.written(decides(&run, WorkflowWrites::default(), fate)).await;
+    let woken = maintenance::wake_due(world.pool(), 10).await.unwrap();
+    assert_eq!(woken.count, 0);
+    let next = woken.next_due.expect("a timer is known").as_secs();
+    assert!((35..=40).contains(&next), "{next}");
+    world.advance(41).await;
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 1);
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 0);
+    world.claimed(run.id).await;
+}
+
+#[tokio::test]
+async fn a_timer_longer_than_the_calendar_waits() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(u64::MAX), seen: 0 };
+    world.written(decides(&run, WorkflowWrites::default(), fate)).await;
+    let woken = maintenance::wake_due(world.pool(), 10).await.unwrap();
+    assert_eq!(woken.count, 0);
+}
+
+#[tokio::test]
+async fn a_timer_and_a_signal_at_once_wake_once() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(1_000), seen: 0 };
+    world.written(decides(&run, WorkflowWrites::default(), fate)).await;
+    world.advance(2).await;
+    let mut other = world.database.connect().await;
+    let mut signalling = other.begin().await.unwrap();
+    sqlx::query("select currant.signal($1, 'go')").bind(run.id).execute(&mut *signalling).await.unwrap();
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 0, "its row is in the signal's hands");
+    signalling.commit().await.unwrap();
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 0);
+    world.claimed(run.id).await;
+}
+
+#[tokio::test]
+async fn nobody_else_makes_an_execution_ready() {
+    // Rule 2 as a constraint: a second row cannot even be inserted.
+    let world = World::new().await;
+    let run = world.suspended().await;
+    world.client.signal(&run.id, "go", &json("1"), None).await.unwrap();
+    world.execute(run.id, "select currant.wake(array[$1])").await;
+    let mut connection = world.database.connect().await;
+    connection.execute("select currant.wake(array(select id from currant.requests))").await.unwrap();
+    assert_eq!(world.claim(10).await.len(), 1);
+}

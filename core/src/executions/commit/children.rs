@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Activation, Batch, NewChild};
+use super::{Activation, Batch, NewChild, milliseconds};
 use crate::Error;
 use crate::ids::ExecutionId;
 use crate::sql;
@@ -57,7 +57,7 @@ pub(super) async fn start(connection: &mut PgConnection, batch: &Batch<'_>) -> R
     let admitted: Vec<_> = children.iter().filter(|(_, _, child)| started.contains(&child.id)).collect();
     sqlx::query(sql::COMMIT_ADMIT_CHILDREN)
         .bind(admitted.iter().map(|(_, _, child)| child.id).collect::<Vec<_>>())
-        .bind(admitted.iter().map(|(_, _, child)| child.options.delay_ms.unwrap_or(0) as i64).collect::<Vec<_>>())
+        .bind(admitted.iter().map(|(_, _, child)| milliseconds(child.options.delay_ms.unwrap_or(0))).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

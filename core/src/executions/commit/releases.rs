@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Batch, Fate};
+use super::{Batch, Fate, milliseconds};
 use crate::Error;
 use crate::sql;
 use crate::values::Json;
@@ -30,7 +30,7 @@ async fn try_again(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(
     sqlx::query(sql::COMMIT_TRY_AGAIN)
         .bind(failed.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
         .bind(failures)
-        .bind(failed.iter().map(|(.., after_ms)| i64::try_from(*after_ms).unwrap_or(i64::MAX)).collect::<Vec<_>>())
+        .bind(failed.iter().map(|(.., after_ms)| milliseconds(*after_ms)).collect::<Vec<_>>())
         .bind(batch.at)
         .execute(connection)
         .await?;
@@ -43,7 +43,7 @@ async fn give_back(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(
         .iter()
         .filter_map(|of| match of.fate {
             Fate::Returned => Some((of.id, 0, 0)),
-            Fate::RateLimited { after_ms } => Some((of.id, i64::try_from(after_ms).unwrap_or(i64::MAX), 1i16)),
+            Fate::RateLimited { after_ms } => Some((of.id, milliseconds(after_ms), 1i16)),
             _ => None,
         })
         .collect();

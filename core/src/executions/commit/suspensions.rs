@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row};
 
-use super::{Batch, Fate};
+use super::{Batch, Fate, milliseconds};
 use crate::Error;
 use crate::ids::ExecutionId;
 use crate::inbox::{self, News};
@@ -26,11 +26,10 @@ pub(super) async fn suspend(
     if wanting.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let new_timer = |milliseconds: Option<u64>| milliseconds.map(|m| i64::try_from(m).unwrap_or(i64::MAX).min(LONGEST_MS));
     let suspended: Vec<ExecutionId> = sqlx::query_scalar(sql::COMMIT_SUSPEND)
         .bind(wanting.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
         .bind(wanting.iter().map(|(_, until, ..)| *until).collect::<Vec<_>>())
-        .bind(wanting.iter().map(|(_, _, milliseconds, _)| new_timer(*milliseconds)).collect::<Vec<_>>())
+        .bind(wanting.iter().map(|(_, _, timer, _)| timer.map(milliseconds)).collect::<Vec<_>>())
         .bind(wanting.iter().map(|(.., seen)| *seen).collect::<Vec<_>>())
         .bind(batch.at)
         .fetch_all(&mut *connection)
@@ -50,6 +49,3 @@ pub(super) async fn suspend(
     }
     Ok(news)
 }
-
-/// Ten thousand years; what waits longer is woken then, and waits again.
-const LONGEST_MS: i64 = 3_652_500 * 24 * 3_600_000;
