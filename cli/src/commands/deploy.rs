@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use currant_core::Client;
 use currant_core::durations;
+use currant_core::executions::Kind;
 use currant_core::ids::Digest;
 use currant_core::modules::{self, Deployment, DeploymentStatus, Grants};
 use serde_json::json;
@@ -164,8 +165,9 @@ async fn show(context: &Context<'_>, client: &Client, decided: &Deployment, dige
     }
     functions::print(context.printer, &offered);
     context.printer.say(&format!("deployed {name}, sha256:{digest}"));
-    if let Some(function) = offered.first() {
-        context.printer.hint(&format!("start one: currant start {} --input '{{}}' --wait", function.name));
+    let workflow = offered.iter().find(|function| function.kind == Kind::Workflow);
+    if let Some(function) = workflow.or(offered.first()) {
+        context.printer.hint(&format!("start one: currant start {} --input JSON --wait", function.name));
     }
     Ok(ExitStatus::Done)
 }

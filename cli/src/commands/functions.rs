@@ -41,10 +41,19 @@ pub(crate) fn print(printer: &Printer, functions: &[Function]) {
             function.retry().retries.to_string().into(),
             timeouts(function).into(),
             function.module.as_str().into(),
-            function.description.as_deref().and_then(|text| text.lines().next()).unwrap_or_default().into(),
+            first_sentence(function.description.as_deref().unwrap_or_default()).into(),
         ]);
     }
     table.print(printer);
+}
+
+/// As much of a description as a table bears.
+fn first_sentence(text: &str) -> String {
+    let sentence = text.split_inclusive(['.', '\n']).next().unwrap_or_default().trim_end();
+    match sentence.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", sentence[..end].trim_end()),
+        None => sentence.to_owned(),
+    }
 }
 
 fn timeouts(function: &Function) -> String {
