@@ -24,6 +24,9 @@ use crate::Failure;
 use crate::functions::{Flow, Outcome};
 use crate::host::{Delivery, Host, Number, Request};
 
+#[cfg(test)]
+mod tests;
+
 thread_local! {
     /// The run that is being polled. Natively a stack: the test kit runs a child workflow inside its parent.
     static CURRENT: RefCell<Vec<Rc<Run>>> = const { RefCell::new(Vec::new()) };

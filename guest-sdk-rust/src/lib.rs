@@ -222,3 +222,14 @@ pub mod __private {
         !bytes.is_empty() && bytes.len() <= 100
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::__private::is_name;
+
+    #[test]
+    fn names_are_those_of_the_contract() {
+        assert!(is_name("orders-2.eu_west"));
+        assert!(!is_name("") && !is_name("Orders") && !is_name("my shop") && !is_name(&"x".repeat(101)));
+    }
+}

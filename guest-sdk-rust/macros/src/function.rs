@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Ident, ItemFn, Pat, PatType, ReturnType, Type};
+use syn::{Error, FnArg, GenericArgument, Ident, ItemFn, Pat, PatType, PathArguments, ReturnType, Type};
 
 use crate::options::Kind;
 
@@ -34,7 +34,8 @@ impl Function {
         }
         let refuse = |span, what: &str| Err(Error::new(span, format!("a {noun} {what}")));
         if !signature.generics.params.is_empty() || signature.generics.where_clause.is_some() {
-            return refuse(signature.generics.span(), "has no generics: its input and result are of one type");
+            let message = format!("a {noun} has no generics: its input and result are of one type");
+            return Err(Error::new_spanned(&signature.generics, message));
         }
         if let Some(keyword) = &signature.constness {
             return refuse(keyword.span, "is not `const`");
@@ -51,6 +52,11 @@ impl Function {
                 return refuse(signature.ident.span(), "returns `Result<T, Failure>`; write `-> Result<(), Failure>`");
             }
         };
+        if let Some(borrowed) = borrowed_result(&returns) {
+            let message =
+                format!("a {noun} returns a value of its own: callers read it from JSON, and there is nothing to borrow from");
+            return Err(Error::new_spanned(borrowed, message));
+        }
         let arguments = signature
             .inputs
             .iter()
@@ -64,19 +70,29 @@ impl Function {
 fn read(noun: &str, index: usize, argument: &FnArg) -> Result<(Ident, Type), Error> {
     let PatType { pat, ty, .. } = match argument {
         FnArg::Receiver(receiver) => {
-            return Err(Error::new(receiver.span(), format!("a {noun} is a free function: it has no `self`")));
+            return Err(Error::new_spanned(receiver, format!("a {noun} is a free function: it has no `self`")));
         }
         FnArg::Typed(typed) => typed,
     };
     match &**ty {
-        Type::Reference(_) => Err(Error::new(
-            ty.span(),
+        Type::Reference(_) => Err(Error::new_spanned(
+            ty,
             format!("a {noun} takes its arguments by value: they are read from JSON, and there is nothing to borrow from"),
         )),
         Type::ImplTrait(_) => {
             Err(Error::new(ty.span(), format!("a {noun} has no generics: its input and result are of one type")))
         }
         _ => Ok((name(index, pat), (**ty).clone())),
+    }
+}
+
+/// The `&T` of `Result<&T, E>`.
+fn borrowed_result(returns: &Type) -> Option<&Type> {
+    let Type::Path(path) = returns else { return None };
+    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(value @ Type::Reference(_)) => Some(value),
+        _ => None,
     }
 }
 

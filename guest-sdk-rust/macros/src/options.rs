@@ -1,6 +1,6 @@
 //! What stands in the parentheses of an attribute.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, Ident, Lit, LitFloat, LitInt, LitStr, Token, UnOp};
@@ -110,13 +110,8 @@ impl Parse for Said {
 }
 
 impl Said {
-    fn span(&self) -> Span {
-        use syn::spanned::Spanned;
-        self.value.span()
-    }
-
     fn wrong(&self, expected: &str) -> Error {
-        Error::new(self.span(), format!("`{}` is {expected}", self.name))
+        Error::new_spanned(&self.value, format!("`{}` is {expected}", self.name))
     }
 
     fn literal(&self) -> Option<(bool, &Lit)> {

@@ -1,0 +1,6 @@
+#[currant::task]
+async fn charge() -> Result<(), currant::Failure> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[currant::task]
+fn charge() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[currant::task]
+struct Charge;
+
+fn main() {}

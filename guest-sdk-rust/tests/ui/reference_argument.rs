@@ -1,0 +1,6 @@
+#[currant::task]
+fn charge(card: &str) -> Result<(), currant::Failure> {
+    Ok(())
+}
+
+fn main() {}

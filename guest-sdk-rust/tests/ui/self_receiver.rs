@@ -1,0 +1,10 @@
+struct Shop;
+
+impl Shop {
+    #[currant::task]
+    fn charge(&self) -> Result<(), currant::Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}

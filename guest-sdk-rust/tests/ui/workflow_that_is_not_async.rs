@@ -1,0 +1,6 @@
+#[currant::workflow]
+fn checkout() -> Result<(), currant::Failure> {
+    Ok(())
+}
+
+fn main() {}
