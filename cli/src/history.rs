@@ -44,6 +44,10 @@ impl History<'_> {
     pub(crate) fn told(&self, printer: &Printer) -> String {
         let mut text = vec![self.heading(printer), String::new()];
         let lines = self.lines();
+        if lines.is_empty() {
+            text.push("nothing has happened yet".to_owned());
+            return text.join("\n");
+        }
         let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or(0);
         let began = lines.iter().find_map(|line| line.at).unwrap_or(self.execution.created_at);
         text.push(printer.style(Style::Dim, &format!("{:>10}  {:>3}  {:>3}", "TIME", "RUN", "OP")));

@@ -229,6 +229,21 @@ async fn a_workflows_history_tells_what_it_did() {
 }
 
 #[tokio::test]
+async fn a_history_of_nothing_says_so() {
+    let cli = Cli::with_shop().await;
+    cli.start(&["charge", "--id", "c-1"]);
+    assert_shown!(cli.run(&["history", "c-1"]), @r"
+    exit status 0
+    --- stdout
+    charge c-1  pending
+    [id]
+    asked for at [time]
+
+    nothing has happened yet
+    ");
+}
+
+#[tokio::test]
 async fn a_history_has_stable_keys() {
     let cli = Cli::with_shop().await;
     let id = cli.start(&["checkout"]);
