@@ -60,7 +60,8 @@ pub async fn dev(args: DevArgs, settings: WorkerSettings, stop: CancellationToke
 }
 
 async fn serve(args: &DevArgs, folder: &Folder, url: &str, settings: WorkerSettings, stop: CancellationToken) -> Result<()> {
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect(url).await.context("cannot connect to the database")?;
+    let pool =
+        PgPoolOptions::new().max_connections(CONNECTIONS).connect(url).await.context("cannot connect to the database")?;
     currant_core::schema::up(&pool).await.context("cannot migrate the database")?;
     let worker = Worker::new(pool.clone(), settings)?;
     folder.publish(url)?;

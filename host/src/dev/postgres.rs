@@ -116,7 +116,8 @@ impl Postgres {
             None if is_free(self.settings.port) => self.settings.port,
             None => free_port()?,
         };
-        let options = format!("-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories='' -c jit=off", self.settings.port);
+        let options =
+            format!("-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories='' -c jit=off", self.settings.port);
         let log = self.data.join("server.log");
         // By pg_ctl and not as a child: it gets a session of its own, so that a Ctrl-C reaches us, and Postgres only after the worker.
         let started = self
