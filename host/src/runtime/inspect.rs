@@ -114,7 +114,7 @@ impl Inspector {
         let (mut answer, mut said) = (Vec::new(), Vec::new());
         let (mut stdout, mut stderr) = (stdout.take(ANSWER_BYTES), stderr.take(STDERR_BYTES));
         let ((), read, heard) = tokio::join!(write, stdout.read_to_end(&mut answer), stderr.read_to_end(&mut said));
-        (read?, heard?);
+        read.and(heard)?;
         Ok((child.wait().await?, answer, said))
     }
 

@@ -111,6 +111,11 @@ fn trap(error: &wasmtime::Error, state: &State, said: Option<String>) -> Failure
         Some(Trap::UnreachableCodeReached) => {
             Failure::of_host("trap", said.unwrap_or_else(|| "the guest aborted".into()), true)
         }
+        // Languages that keep a stack of their own in linear memory put it at the bottom, where running out of it ends like this.
+        Some(trap @ Trap::MemoryOutOfBounds) => {
+            let message = format!("{trap}; in Rust and C most often the end of the stack: is there a recursion too deep?");
+            Failure::of_host("trap", message, true)
+        }
         Some(trap) => Failure::of_host("trap", trap.to_string(), true),
         None => Failure::of_host("trap", format!("{}", error.root_cause()), true),
     }
@@ -144,7 +149,8 @@ fn offset_of(text: &str, line: &str) -> usize {
 fn backtrace(error: &wasmtime::Error) -> Option<Json> {
     let backtrace = error.downcast_ref::<WasmBacktrace>()?;
     let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
-        Some(name) => name.to_string(),
+        // Without the hash that Rust appends.
+        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
         None => format!("function {}", frame.func_index()),
     };
     let frames: Vec<_> = backtrace.frames().iter().take(FRAMES).map(name).collect();

@@ -26,7 +26,7 @@ pub(super) fn check_kind(bytes: &[u8]) -> Result<(), String> {
 /// Why wasmtime does not compile it.
 pub(super) fn not_compiled(error: &wasmtime::Error) -> String {
     let text = format!("{error:#}");
-    if text.contains("unexpected end") {
+    if text.contains("unexpected end") || text.contains("is out of bounds (bound") {
         return format!("the file is truncated: copy or build it again ({text})");
     }
     format!("it is not a valid component: {text}")
