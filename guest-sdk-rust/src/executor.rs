@@ -137,15 +137,17 @@ impl Run {
     /// Hands over the outcome if it was delivered; otherwise the waker is called when it is.
     pub(crate) fn poll(&self, number: Number, waker: &Waker) -> Poll<Outcome> {
         let mut state = self.state.borrow_mut();
-        match state.operations.remove(&number) {
-            Some(Slot { progress: Progress::Delivered(outcome), .. }) => Poll::Ready(outcome),
-            Some(Slot { detached, .. }) => {
-                let progress = Progress::Awaited(waker.clone());
-                state.operations.insert(number, Slot { detached, progress });
-                Poll::Pending
-            }
-            None => Poll::Pending,
+        let Some(slot) = state.operations.get_mut(&number) else { return Poll::Pending };
+        if let Progress::Delivered(_) = slot.progress {
+            let slot = state.operations.remove(&number);
+            let Some(Slot { progress: Progress::Delivered(outcome), .. }) = slot else { return Poll::Pending };
+            return Poll::Ready(outcome);
         }
+        // A waker can own futures of the workflow, whose end asks for the state again: it is dropped when that is free.
+        let before = std::mem::replace(&mut slot.progress, Progress::Awaited(waker.clone()));
+        drop(state);
+        drop(before);
+        Poll::Pending
     }
 
     /// The future of this operation is gone: nobody will ever ask for it again.
@@ -161,7 +163,8 @@ impl Run {
 
     /// Forgets the operation, which goes on by itself.
     pub(crate) fn let_go(&self, number: Number) {
-        self.state.borrow_mut().operations.remove(&number);
+        let slot = self.state.borrow_mut().operations.remove(&number);
+        drop(slot);
     }
 
     /// A number for a step that waits for its turn.
@@ -180,16 +183,26 @@ impl Run {
             state.turn = None;
             return true;
         }
-        match state.steps.iter_mut().find(|(queued, _)| *queued == ticket) {
-            Some((_, queued)) => queued.clone_from(waker),
+        let queued = state.steps.iter_mut().find(|(queued, _)| *queued == ticket);
+        let before = match queued {
+            Some((_, queued)) => Some(std::mem::replace(queued, waker.clone())),
             // It had a turn and was not polled then.
-            None => state.steps.push_back((ticket, waker.clone())),
-        }
+            None => {
+                state.steps.push_back((ticket, waker.clone()));
+                None
+            }
+        };
+        drop(state);
+        drop(before);
         false
     }
 
     pub(crate) fn drop_ticket(&self, ticket: u64) {
-        self.state.borrow_mut().steps.retain(|(queued, _)| *queued != ticket);
+        let mut state = self.state.borrow_mut();
+        let position = state.steps.iter().position(|(queued, _)| *queued == ticket);
+        let queued = position.and_then(|position| state.steps.remove(position));
+        drop(state);
+        drop(queued);
     }
 
     fn give_a_step_its_turn(&self) -> bool {

@@ -91,6 +91,9 @@ where
             outcome
         }
     };
+    // Replayed or not, from here on the host's randomness is the same; a generator that was seeded inside the closure is not.
+    #[cfg(feature = "rand")]
+    rand::rng().reseed().map_err(|error| Failure::new("no-randomness", error.to_string()))?;
     // The live run reads the record as well: a value that does not come back as it went should show at once, not at a replay.
     values::decode("invalid-result", &what, &outcome?)
 }

@@ -52,7 +52,7 @@ async fn step_with_random(pause_ms: u64) -> Result<Json, Failure> {
     let before = Some(currant::random());
     let step = currant::step("draw", || {
         let maps: usize = (0..8).collect::<std::collections::HashSet<usize>>().into_iter().take(1).sum();
-        Ok(vec![currant::random(), currant::random(), maps as u64])
+        Ok(vec![currant::random(), rand::random(), maps as u64])
     });
     let step = step.await?;
     let after = draw();

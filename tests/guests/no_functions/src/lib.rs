@@ -1,0 +1,3 @@
+//! A module without functions: the SDK refuses to describe it.
+
+currant::module!();
