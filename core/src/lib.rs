@@ -30,6 +30,7 @@ pub mod limits;
 pub mod maintenance;
 pub mod modules;
 pub mod notify;
+pub mod pool;
 pub mod retry;
 pub mod schema;
 pub mod sql;

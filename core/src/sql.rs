@@ -73,6 +73,7 @@ statements! {
     QUEUES_RESUME = "queues/resume.sql";
     SCHEMA_METADATA = "schema/metadata.sql";
     SCHEMA_NOW = "schema/now.sql";
+    SCHEMA_PLAN_SETTINGS = "schema/plan_settings.sql";
     WORKERS_CANCELLATIONS = "workers/cancellations.sql";
     WORKERS_LIST = "workers/list.sql";
     WORKERS_REGISTER = "workers/register.sql";

@@ -12,7 +12,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use currant_core::config::Config;
-use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Worker, WorkerSettings};
@@ -61,7 +60,7 @@ pub async fn dev(args: DevArgs, settings: WorkerSettings, stop: CancellationToke
 
 async fn serve(args: &DevArgs, folder: &Folder, url: &str, settings: WorkerSettings, stop: CancellationToken) -> Result<()> {
     let pool =
-        PgPoolOptions::new().max_connections(CONNECTIONS).connect(url).await.context("cannot connect to the database")?;
+        currant_core::pool::for_worker(url, CONNECTIONS).await.context("cannot connect to the database")?;
     currant_core::schema::up(&pool).await.context("cannot migrate the database")?;
     let worker = Worker::new(pool.clone(), settings)?;
     folder.publish(url)?;

@@ -13,3 +13,15 @@ pub enum HostError {
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
 }
+
+/// An error and its causes in one line, for logs and for failures: each says only its own part.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

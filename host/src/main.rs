@@ -7,11 +7,10 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use currant_core::config::Config;
 use currant_core::ids::QueueName;
-use currant_core::schema;
+use currant_core::{pool, schema};
 use currant_host::runtime::{self, RuntimeSettings};
 use currant_host::{Worker, WorkerSettings, dev};
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -108,7 +107,8 @@ fn main() -> ExitCode {
 
 fn log_to_stderr() -> anyhow::Result<()> {
     let filter = Config::load([])?.log.filter;
-    let filter = EnvFilter::try_new(&filter).with_context(|| format!("`{filter}` is not a log filter"))?;
+    // What the driver finds worth a note is not what an operator does; who wants it says so in the filter.
+    let filter = EnvFilter::try_new(format!("sqlx=warn,{filter}")).with_context(|| format!("`{filter}` is not a log filter"))?;
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false).init();
     Ok(())
 }
@@ -170,7 +170,7 @@ async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Connects, and waits for a database that is starting.
+/// Connects to the configured database.
 async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
     let url = config.database.url.as_deref().ok_or_else(|| {
         anyhow::anyhow!(
@@ -178,7 +178,7 @@ async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
             currant_core::env::DATABASE_URL
         )
     })?;
-    Ok(PgPoolOptions::new().max_connections(connections).acquire_timeout(std::time::Duration::from_secs(10)).connect(url).await?)
+    Ok(pool::for_worker(url, connections).await?)
 }
 
 fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {

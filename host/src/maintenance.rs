@@ -8,6 +8,7 @@ use currant_core::maintenance;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use crate::error::causes;
 use crate::worker::Services;
 
 /// Due timers are looked up this often, and sooner when this worker knows of one.
@@ -38,7 +39,7 @@ async fn wake_due(services: &Services) {
                     services.due.expect_in(next);
                 }
             }
-            Err(error) => debug!(error = %error, "due timers could not be looked up"),
+            Err(error) => debug!(error = causes(&error), "due timers could not be looked up"),
         }
         services.due.wait(TIMERS).await;
     }
@@ -49,7 +50,7 @@ async fn the_rest(services: &Services) {
         match pass(services).await {
             Ok(true) => services.work.notify_one(),
             Ok(false) => {}
-            Err(error) => debug!(error = %error, "maintenance could not be done"),
+            Err(error) => debug!(error = causes(&error), "maintenance could not be done"),
         }
         tokio::time::sleep(REST.mul_f64(rand::random_range(0.75..1.0))).await;
     }

@@ -35,7 +35,7 @@ use tracing::{info, warn};
 pub use self::settings::WorkerSettings;
 use self::commit::Committer;
 pub(crate) use self::services::Services;
-use crate::error::HostError;
+use crate::error::{HostError, causes};
 use crate::guest::Stop;
 use crate::maintenance;
 use crate::runtime::Runtime;
@@ -105,7 +105,7 @@ impl Worker {
         let _ = committing.await;
         lease.release().await;
         if !lost && let Err(error) = workers::release(&self.pool, id).await {
-            warn!(error = %error, "the lease could not be released; it will expire");
+            warn!(error = causes(&error), "the lease could not be released; it will expire");
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::run::run;
 use super::services::Services;
+use crate::error::causes;
 use crate::backoff::Backoff;
 
 /// Claims and starts executions until told to stop.
@@ -40,7 +41,7 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
             }
             Err(error) => {
                 if backoff.first() {
-                    warn!(error = %error, "cannot claim; trying again until the database answers");
+                    warn!(error = causes(&error), "cannot claim; trying again until the database answers");
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,

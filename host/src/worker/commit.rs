@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
+use crate::error::causes;
 use crate::backoff::Backoff;
 
 /// Activations that share a transaction. Beyond this the statements' arrays grow faster than what a shared commit saves.
@@ -93,7 +94,7 @@ async fn write_until_answered(pool: &PgPool, activations: &[Activation]) -> Resu
         match attempt.await {
             Ok(verdicts) => return Ok(verdicts.into_iter().map(Written::Answered).collect()),
             Err(Error::UnknownCommit(source)) => {
-                warn!(activations = activations.len(), error = %source, "the connection broke during a commit");
+                warn!(activations = activations.len(), error = causes(&source), "the connection broke during a commit");
                 unknown = true;
                 // What always takes its running row away can be repeated: if it was committed, the row is gone and the fence says so.
                 if !activations.iter().all(|activation| repeatable(&activation.fate)) {
@@ -102,11 +103,11 @@ async fn write_until_answered(pool: &PgPool, activations: &[Activation]) -> Resu
             }
             Err(error) if error.is_retryable() => {
                 if backoff.first() {
-                    warn!(error = %error, "cannot write to the database; trying again");
+                    warn!(error = causes(&error), "cannot write to the database; trying again");
                 }
             }
             Err(error) if unknown => {
-                warn!(error = %error, "a repeated commit was rejected");
+                warn!(error = causes(&error), "a repeated commit was rejected");
                 return Ok(activations.iter().map(|_| Written::Unknown).collect());
             }
             Err(error) => return Err(error),

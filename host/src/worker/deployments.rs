@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::services::Services;
+use crate::error::causes;
 use crate::runtime::{Inspector, ModuleSource};
 
 /// How often to look for deployments without a hint.
@@ -35,7 +36,7 @@ pub(super) async fn decide_until(services: Arc<Services>, stop: CancellationToke
             done = decide_next(&services, &inspector) => match done {
                 Ok(true) => continue,
                 Ok(false) => {}
-                Err(error) => debug!(error = %error, "deployments could not be looked up"),
+                Err(error) => debug!(error = causes(&error), "deployments could not be looked up"),
             }
         }
         tokio::select! {
@@ -60,7 +61,7 @@ async fn decide_next(services: &Services, inspector: &Inspector) -> Result<bool,
         warn!(module.digest = %digest, reason, "module refused");
     } else if let Err(error) = services.runtime.load(&digest).await {
         // Inspection left its compiled code in the cache; if that cannot be read, the first execution compiles it.
-        warn!(module.digest = %digest, error = %error, "the inspected module could not be loaded ahead");
+        warn!(module.digest = %digest, error = causes(&error), "the inspected module could not be loaded ahead");
     }
     modules::decide(&services.pool, services.id, deployment, verdict).await?;
     Ok(true)

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::services::Services;
+use crate::error::causes;
 use crate::guest::Stop;
 
 /// Progress is written at most this often. A hint makes a cancellation arrive sooner.
@@ -29,7 +30,7 @@ pub(super) async fn beat_until(services: Arc<Services>, stop: CancellationToken)
         match workers::heartbeat(&services.pool, services.id, &beats).await {
             Ok(cancelled) => cancelled.into_iter().for_each(|id| request_cancellation(&services, id)),
             // Progress is told again with the next heartbeat that has some; whether the worker lives is the lease's concern.
-            Err(error) => debug!(error = %error, "heartbeats could not be written"),
+            Err(error) => debug!(error = causes(&error), "heartbeats could not be written"),
         }
     }
 }

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::settings::WorkerSettings;
 use crate::backoff::Backoff;
-use crate::error::HostError;
+use crate::error::{HostError, causes};
 
 /// Renewals in the time of one lease: two may fail before it is lost.
 const RENEWALS: u32 = 3;
@@ -48,7 +48,7 @@ impl Lease {
                 Ok(()) => break sent,
                 Err(error) if error.is_retryable() => {
                     if backoff.first() {
-                        warn!(error = %error, "the database does not answer; waiting for it");
+                        warn!(error = causes(&error), "the database does not answer; waiting for it");
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -109,7 +109,7 @@ impl Renewal {
                 }
                 Ok(Ok(false)) | Err(_) => return self.lost.cancel(),
                 Ok(Err(error)) => {
-                    warn!(error = %error, "the lease could not be renewed; trying again");
+                    warn!(error = causes(&error), "the lease could not be renewed; trying again");
                     connection = None;
                     pause = self.lease / (4 * RENEWALS);
                 }

@@ -13,6 +13,7 @@ use super::commit::Written;
 use super::logs::Logs;
 use super::services::Services;
 use super::{task, workflow};
+use crate::error::causes;
 use crate::guest::{Call, Facts, Returned, Role, Stop, StopFlag};
 use crate::runtime::Module;
 
@@ -36,7 +37,7 @@ pub(crate) async fn run(services: Arc<Services>, claimed: Claimed) {
                 Kind::Workflow => workflow::run(services, claimed, module).await,
             },
             Err(unavailable) => {
-                warn!(module.digest = %digest, error = %unavailable, "the module cannot be loaded");
+                warn!(module.digest = %digest, error = causes(&unavailable), "the module cannot be loaded");
                 let failure = Failure::of_host("module-unavailable", format!("module {digest}: {unavailable}"), true);
                 let fate = after_failure(&claimed, failure);
                 settle(&services, activation(&claimed, fate)).await;
@@ -72,8 +73,8 @@ pub(super) async fn settle(services: &Services, activation: Activation) {
             let _ = services.committer.write(give_back).await;
         }
         Written::Rejected(rejected) => {
-            error!(error = %rejected, "the database rejects the end of this run");
-            let failure = Failure::of_host("invalid-value", format!("the result cannot be stored: {rejected}"), false);
+            error!(error = causes(&rejected), "the database rejects the end of this run");
+            let failure = Failure::of_host("invalid-value", format!("the result cannot be stored: {}", causes(&rejected)), false);
             let fate = Fate::Ends(Ending::Failed(failure));
             let _ = services.committer.write(Activation { fate, ..give_back }).await;
         }

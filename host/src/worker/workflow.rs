@@ -17,6 +17,7 @@ use super::commit::Written;
 use super::logs::Logs;
 use super::run::{activation, after_failure, call, fate_of, settle};
 use super::services::Services;
+use crate::error::causes;
 use crate::guest::{Outcome, Refused, Returned, Role, StopFlag, Waited, WorkflowCalls};
 use crate::journal::{BeganStep, Divergence, Fault, Journal, Wait, Writes};
 use crate::runtime::Module;
@@ -26,7 +27,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<M
     let journal = match load(&services, &claimed, &module).await {
         Ok(journal) => journal,
         Err(Unreadable::Database(error)) => {
-            warn!(error = %error, "the journal cannot be read now; the workflow goes back");
+            warn!(error = causes(&error), "the journal cannot be read now; the workflow goes back");
             return settle(&services, activation(&claimed, Fate::Returned)).await;
         }
         Err(Unreadable::Corrupted(corrupted)) => {
@@ -54,7 +55,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<M
             returned = services.runtime.run(&module, call) => Some(returned),
         },
         Err(error) => {
-            warn!(error = %error, "the module's grants cannot be read now; the workflow goes back");
+            warn!(error = causes(&error), "the module's grants cannot be read now; the workflow goes back");
             Some(Returned::Stopped(crate::guest::Stop::Abandoned))
         }
     };
@@ -140,7 +141,7 @@ impl WorkflowRun {
             Written::Answered(Verdict::Lost) => self.leave(Over::Gone).await,
             Written::Answered(verdict) => verdict,
             Written::Unknown => self.leave(Over::Unsure).await,
-            Written::Rejected(error) => self.leave(Over::Rejected(error.to_string())).await,
+            Written::Rejected(error) => self.leave(Over::Rejected(causes(&error))).await,
         }
     }
 
