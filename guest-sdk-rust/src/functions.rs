@@ -94,28 +94,68 @@ fn registered() -> impl Iterator<Item = &'static Function> {
     inventory::iter::<Registered>.into_iter().map(|registered| registered.0)
 }
 
-/// All functions in the order of their names: `inventory` promises none, and what a module says of itself should not depend on it.
-///
-/// Panics with a sentence that tells the author what to mend: it is called at deploy, where a trap refuses the module.
+/// What the module says of itself, with its functions in the order of their names: `inventory` promises none, and a description
+/// should not depend on it. The error is a sentence that tells the author what to mend.
 #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only a component describes itself"))]
-pub(crate) fn all() -> (&'static Module, Vec<&'static Function>) {
-    let Some(module) = inventory::iter::<Module>.into_iter().next() else {
-        panic!("this component does not say what it is called: write `currant::module!();` at the root of the crate");
-    };
-    let mut functions: Vec<_> = registered().collect();
+pub(crate) fn all() -> Result<(&'static Module, Vec<&'static Function>), String> {
+    let module = inventory::iter::<Module>
+        .into_iter()
+        .next()
+        .ok_or("this component does not say what it is called: write `currant::module!();` at the root of the crate")?;
+    Ok((module, ordered(module, registered().collect())?))
+}
+
+fn ordered(module: &Module, mut functions: Vec<&'static Function>) -> Result<Vec<&'static Function>, String> {
     functions.sort_by_key(|function| (function.name, function.place));
     if functions.is_empty() {
-        panic!(
-            "module `{}` has no functions: mark at least one with `#[currant::task]` or `#[currant::workflow]`",
-            module.name
-        );
+        let module = module.name;
+        return Err(format!(
+            "module `{module}` has no functions: mark at least one with `#[currant::task]` or `#[currant::workflow]`"
+        ));
     }
-    for pair in functions.windows(2) {
-        let [first, second] = [pair[0], pair[1]];
-        if first.name == second.name {
-            let [(file, line), (other_file, other_line)] = [first.place, second.place];
-            panic!("two functions are called `{}`: {file}:{line} and {other_file}:{other_line}", first.name);
+    match functions.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        Some(pair) => {
+            let [(file, line), (other_file, other_line)] = [pair[0].place, pair[1].place];
+            Err(format!("two functions are called `{}`: {file}:{line} and {other_file}:{other_line}", pair[0].name))
         }
+        None => Ok(functions),
     }
-    (module, functions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: Module = Module { name: "shop", version: "1" };
+
+    fn function(name: &'static str, line: u32) -> &'static Function {
+        Box::leak(Box::new(Function {
+            name,
+            body: Body::Task(|_| Ok(String::new())),
+            description: "",
+            queue: None,
+            priority: None,
+            retry: None,
+            timeouts: Timeouts::default(),
+            place: ("src/lib.rs", line),
+        }))
+    }
+
+    #[test]
+    fn functions_come_in_the_order_of_their_names() {
+        let functions = ordered(&MODULE, vec![function("b", 1), function("a", 2)]).unwrap();
+        assert_eq!(functions.iter().map(|function| function.name).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn two_of_a_name_are_both_shown() {
+        let error = ordered(&MODULE, vec![function("a", 7), function("b", 5), function("a", 3)]).err();
+        assert_eq!(error.as_deref(), Some("two functions are called `a`: src/lib.rs:3 and src/lib.rs:7"));
+    }
+
+    #[test]
+    fn a_module_without_functions_is_told_how_to_make_one() {
+        let error = ordered(&MODULE, Vec::new()).err().unwrap();
+        assert!(error.starts_with("module `shop` has no functions: mark at least one"), "{error}");
+    }
 }

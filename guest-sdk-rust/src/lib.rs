@@ -88,12 +88,48 @@ mod entry;
 pub use context::{Execution, Trace, context, is_cancelled, trace};
 pub use currant_macros::{task, workflow};
 pub use failures::Failure;
-/// Waits for all: `let (a, b) = currant::join!(f(1), g(2));`.
+/// Waits for all.
+///
+/// ```
+/// # use currant::Failure;
+/// # #[currant::task] fn weigh(item: String) -> Result<u32, Failure> { Ok(item.len() as u32) }
+/// #[currant::workflow]
+/// async fn weigh_both() -> Result<u32, Failure> {
+///     let (mug, spoon) = currant::join!(weigh("mug".to_owned()), weigh("spoon".to_owned()));
+///     Ok(mug? + spoon?)
+/// }
+/// # assert_eq!(weigh_both().run(), Ok(8));
+/// ```
 pub use futures_util::join;
-/// Waits for the first, and gives the others up: `currant::select! { receipt = charge(order) => …, _ = sleep(patience) => … }`.
-/// If several are ready, the topmost is taken, so that a replay takes the same.
+/// Waits for the first, and gives the others up: a task that loses is cancelled. If several are ready, the topmost is taken, so
+/// that a replay takes the same.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use currant::Failure;
+/// # #[currant::task] fn charge(amount: u64) -> Result<String, Failure> { Ok("receipt".to_owned()) }
+/// #[currant::workflow]
+/// async fn pay(amount: u64) -> Result<String, Failure> {
+///     currant::select! {
+///         receipt = charge(amount) => receipt,
+///         _ = currant::sleep(Duration::from_secs(60)) => Err(Failure::new("too-slow", "no receipt within a minute")),
+///     }
+/// }
+/// # assert_eq!(pay(12).run(), Ok("receipt".to_owned()));
+/// ```
 pub use futures_util::select_biased as select;
-/// Waits for all, or until one fails: `let (a, b) = currant::try_join!(f(1), g(2))?;`.
+/// Waits for all, or until one fails; then the others are given up.
+///
+/// ```
+/// # use currant::Failure;
+/// # #[currant::task] fn weigh(item: String) -> Result<u32, Failure> { Ok(item.len() as u32) }
+/// #[currant::workflow]
+/// async fn weigh_both() -> Result<u32, Failure> {
+///     let (mug, spoon) = currant::try_join!(weigh("mug".to_owned()), weigh("spoon".to_owned()))?;
+///     Ok(mug + spoon)
+/// }
+/// # assert_eq!(weigh_both().run(), Ok(8));
+/// ```
 pub use futures_util::try_join;
 pub use heartbeats::{heartbeat, last_progress};
 pub use operation::Operation;

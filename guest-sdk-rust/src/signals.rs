@@ -39,6 +39,16 @@ pub struct Receive<T>(Operation<T>);
 
 impl<T: DeserializeOwned> Receive<T> {
     /// Waits no longer than this; then there is no message.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::Failure;
+    /// #[currant::workflow]
+    /// async fn listen() -> Result<Option<String>, Failure> {
+    ///     currant::receive("remark").timeout(Duration::from_secs(60)).await
+    /// }
+    /// # assert_eq!(listen().run(), Ok(None));
+    /// ```
     pub fn timeout(self, after: Duration) -> ReceiveTimeout<T> {
         ReceiveTimeout { message: self.0, timer: timers::sleep(after) }
     }

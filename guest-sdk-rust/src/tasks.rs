@@ -82,68 +82,151 @@ impl<T: DeserializeOwned, K> Call<T, K> {
     }
 
     /// Waits in this queue instead of the function's own.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).queue("payments-eu");
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn queue(self, queue: impl Into<String>) -> Self {
         self.with(|options| options.queue = Some(queue.into()))
     }
 
     /// Higher goes first.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).priority(10);
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn priority(self, priority: i16) -> Self {
         self.with(|options| options.priority = Some(priority))
     }
 
     /// Does not begin before this much time has passed.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).delay(std::time::Duration::from_secs(60));
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn delay(self, delay: Duration) -> Self {
         self.with(|options| options.delay = Some(delay))
     }
 
     /// A key of the caller's. If an execution with this key is open or completed, no other is started: the call waits for that
     /// one and has its outcome.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).task_id("charge-order-42");
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn task_id(self, id: impl Into<String>) -> Self {
         self.with(|options| options.task_id = Some(id.into()))
     }
 
     /// How often, and after how long, it is tried again.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).retry(currant::RetryPolicy { multiplier: 1.0, ..Default::default() });
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn retry(self, policy: RetryPolicy) -> Self {
         self.with(|options| options.retry = Some(policy))
     }
 
     /// How often it is tried again, with the pauses of [`RetryPolicy::default`].
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).retries(0);
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn retries(self, retries: u32) -> Self {
         self.with(|options| options.retry = Some(RetryPolicy { retries, ..options.retry.unwrap_or_default() }))
     }
 
     /// How long one attempt may take.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).timeout(std::time::Duration::from_secs(20));
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|options| options.timeouts.attempt = Some(timeout))
     }
 
     /// How long it may take in all, waiting and retrying included.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).total_timeout(std::time::Duration::from_secs(3600));
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn total_timeout(self, timeout: Duration) -> Self {
         self.with(|options| options.timeouts.total = Some(timeout))
     }
 
     /// How long it may wait in its queue.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).queue_timeout(std::time::Duration::from_secs(600));
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn queue_timeout(self, timeout: Duration) -> Self {
         self.with(|options| options.timeouts.queue = Some(timeout))
     }
 
     /// Marks it for `currant list --tag`. May be said more than once.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).tag("vip").tag("november");
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn tag(self, tag: impl Into<String>) -> Self {
         self.with(|options| options.tags.push(tag.into()))
     }
 
     /// Executions with the same key share the queue's concurrency limit per key.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12).concurrency_key("customer-7");
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn concurrency_key(self, key: impl Into<String>) -> Self {
         self.with(|options| options.concurrency_key = Some(key.into()))
     }
 
     /// Starts it now, to be awaited later.
+    ///
+    /// ```
+    /// # use currant::Failure;
+    /// # #[currant::task] fn pack(parcel: u32) -> Result<u32, Failure> { Ok(parcel) }
+    /// #[currant::workflow]
+    /// async fn pack_two() -> Result<u32, Failure> {
+    ///     let (first, second) = (pack(1).start(), pack(2).start());
+    ///     Ok(first.await? + second.await?)
+    /// }
+    /// # assert_eq!(pack_two().run(), Ok(3));
+    /// ```
     pub fn start(self) -> Operation<T> {
         Operation::new(self.raw).start()
     }
 
     /// Runs the body here and now, as the plain function that it is: no queue, no retry, no record. In a task and in native tests;
     /// a workflow runs this way only natively, in a [`testing::Run`](crate::testing::Run) of its own.
+    ///
+    /// ```
+    /// # #[currant::task] fn charge(amount: u64) -> Result<u64, currant::Failure> { Ok(amount) }
+    /// let call = charge(12);
+    /// # assert_eq!(call.run(), Ok(12));
+    /// ```
     pub fn run(self) -> Result<T, Failure> {
         values::decode("invalid-result", "the result", &run_here(self.raw.into_request()?)?)
     }
