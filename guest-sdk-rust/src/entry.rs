@@ -38,7 +38,7 @@ impl Guest for Module {
             Body::Task(body) => body(&input).map_err(|failure| component::run_error(&failure, context::is_cancelled())),
             Body::Workflow(body) => {
                 let (outcome, cancelled) = executor::drive(Rc::new(Worker), body(&input));
-                outcome.map_err(|failure| component::run_error(&failure, cancelled))
+                outcome.map_err(|failure| component::run_error(&failure.of_workflow(), cancelled))
             }
         }
     }

@@ -186,6 +186,11 @@ impl Failure {
         self.rate_limited
     }
 
+    /// What it is when a workflow ends with it: workflows pause no queue.
+    pub(crate) fn of_workflow(self) -> Self {
+        Self { rate_limited: false, ..self }
+    }
+
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn with_details_json(self, details: Option<String>) -> Self {
         Self { details, ..self }

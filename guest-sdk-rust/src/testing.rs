@@ -212,7 +212,7 @@ impl World {
                     let next = simulation.0.borrow_mut().continued.take();
                     match next {
                         Some(next) => input = next,
-                        None => return (outcome, now),
+                        None => return (outcome.map_err(Failure::of_workflow), now),
                     }
                 }
             }

@@ -118,6 +118,18 @@ fn a_rate_limit_costs_no_attempt() {
     assert_eq!(run.elapsed(), Duration::from_secs(60));
 }
 
+#[currant::workflow]
+async fn in_a_hurry() -> Result<(), Failure> {
+    currant::step("call", || Err(Failure::rate_limited(Duration::from_secs(60)))).await
+}
+
+#[test]
+fn a_workflow_pauses_no_queue() {
+    let mut run = Run::new();
+    assert_eq!(run.call(in_a_hurry()).unwrap_err().code(), "rate-limited");
+    assert_eq!((run.called("in_a_hurry"), run.elapsed()), (1, Duration::ZERO));
+}
+
 #[test]
 fn a_functions_own_error_is_a_failure() {
     assert_eq!(parse("x".to_owned()).run().unwrap_err().code(), "ParseIntError");
