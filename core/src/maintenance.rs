@@ -11,6 +11,9 @@ use crate::limits::LOSSES_IN_A_ROW;
 use crate::sql;
 use crate::values::Json;
 
+/// Missed news in one pass. They are rare: two transactions have to meet within a moment.
+const MISSED: i64 = 500;
+
 /// What waking due workflows came to.
 #[derive(Debug)]
 pub struct Woken {
@@ -78,7 +81,7 @@ pub async fn unpark(pool: &PgPool, limit: i64) -> Result<u64, Error> {
 
 /// Tells workflows of executions that ended at the very moment when they attached to them.
 pub async fn deliver_missed(pool: &PgPool) -> Result<u64, Error> {
-    let missed: Vec<ExecutionId> = sqlx::query_scalar(sql::MAINTENANCE_FIND_MISSED).fetch_all(pool).await?;
+    let missed: Vec<ExecutionId> = sqlx::query_scalar(sql::MAINTENANCE_FIND_MISSED).bind(MISSED).fetch_all(pool).await?;
     if !missed.is_empty() {
         sqlx::query(sql::COMMIT_ANNOUNCE_ATTACHED).bind(&missed).execute(pool).await?;
     }

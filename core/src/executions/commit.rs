@@ -230,14 +230,16 @@ struct Held {
 }
 
 impl Held {
-    /// The activation, if it is that of the run that holds the row. A cancelled task is not tried again.
+    /// The activation, if it is that of the run that holds the row. A cancelled task does not run again.
     fn apply(&self, activation: &Activation) -> Option<Activation> {
         if activation.run != self.run {
             return None;
         }
         let mut activation = activation.clone();
-        if self.cancel_requested && matches!(activation.fate, Fate::Retries { .. } | Fate::RateLimited { .. }) {
-            let failure = Failure::of_host("cancelled", "its attempt failed after its cancellation was requested", false);
+        let runs_again =
+            matches!(activation.fate, Fate::Retries { .. } | Fate::RateLimited { .. } | Fate::Returned | Fate::Parked);
+        if self.cancel_requested && runs_again {
+            let failure = Failure::of_host("cancelled", "its attempt ended after its cancellation was requested", false);
             activation.fate = Fate::Ends(Ending::Cancelled(failure));
         }
         Some(activation)
