@@ -176,12 +176,20 @@ pub struct Facts {
 }
 
 /// What a module may touch. Nothing by default.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Grants {
     /// `host:port` pairs that tasks and steps may call by HTTP.
     pub http: Vec<String>,
     /// Environment variables.
     pub env: Vec<(String, String)>,
+}
+
+/// Without the values of variables: they may be secrets.
+impl std::fmt::Debug for Grants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.env.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Grants").field("http", &self.http).field("env", &names).finish()
+    }
 }
 
 /// One call of a guest's `run`.

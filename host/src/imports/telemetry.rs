@@ -12,7 +12,7 @@ use wasmtime::component::Resource;
 
 use crate::bindings::currant::guest::telemetry::{self, Attribute, Host, HostSpan};
 use crate::guest::{Level, LogSink, Role};
-use crate::runtime::limits::LINE_BYTES;
+use crate::runtime::limits::{LINE_BYTES, SPAN_BYTES};
 use crate::runtime::store::State;
 
 const TARGET: &str = "currant_host::guest";
@@ -67,8 +67,23 @@ fn cut(message: &mut String) {
 pub struct Span {
     name: String,
     attributes: Vec<Attribute>,
+    /// Of the attributes.
+    bytes: usize,
     failed: Option<String>,
     began: Instant,
+}
+
+impl Span {
+    fn set(&mut self, attribute: Attribute) {
+        let size = |(name, value): &Attribute| name.len() + value.len();
+        if let Some(old) = self.attributes.iter().position(|(name, _)| *name == attribute.0) {
+            self.bytes -= size(&self.attributes.swap_remove(old));
+        }
+        if self.bytes + size(&attribute) <= SPAN_BYTES {
+            self.bytes += size(&attribute);
+            self.attributes.push(attribute);
+        }
+    }
 }
 
 impl Host for State {
@@ -95,17 +110,19 @@ impl Host for State {
 
 impl HostSpan for State {
     fn new(&mut self, name: String, attributes: Vec<Attribute>) -> wasmtime::Result<Resource<Span>> {
-        Ok(self.table.push(Span { name, attributes, failed: None, began: Instant::now() })?)
+        let mut span = Span { name, attributes: Vec::new(), bytes: 0, failed: None, began: Instant::now() };
+        cut(&mut span.name);
+        attributes.into_iter().for_each(|attribute| span.set(attribute));
+        Ok(self.table.push(span)?)
     }
 
     fn set(&mut self, span: Resource<Span>, attribute: Attribute) -> wasmtime::Result<()> {
-        let span = self.table.get_mut(&span)?;
-        span.attributes.retain(|(name, _)| *name != attribute.0);
-        span.attributes.push(attribute);
+        self.table.get_mut(&span)?.set(attribute);
         Ok(())
     }
 
-    fn fail(&mut self, span: Resource<Span>, message: String) -> wasmtime::Result<()> {
+    fn fail(&mut self, span: Resource<Span>, mut message: String) -> wasmtime::Result<()> {
+        cut(&mut message);
         self.table.get_mut(&span)?.failed = Some(message);
         Ok(())
     }

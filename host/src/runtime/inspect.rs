@@ -88,7 +88,7 @@ impl Inspector {
     async fn run_child(&self, component: &[u8]) -> anyhow::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
         let program = match &self.program {
             Some(program) => program.clone(),
-            None => std::env::current_exe().context("this program's own path is unknown")?,
+            None => this_program()?,
         };
         let mut child = Command::new(&program)
             .arg("inspect")
@@ -126,6 +126,15 @@ impl Inspector {
             inspection_limit: self.settings.inspection_limit,
         }
     }
+}
+
+/// The program that runs now, even if another one has been installed over it since.
+fn this_program() -> anyhow::Result<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        return Ok(running);
+    }
+    std::env::current_exe().context("this program's own path is unknown")
 }
 
 fn too_slow(limit: Duration) -> String {

@@ -16,6 +16,10 @@ use crate::imports::types::failure_from_guest;
 
 /// Frames of a trap that are shown.
 const FRAMES: usize = 20;
+/// Lines of stderr that are shown where nothing says which of them matter.
+const LINES: usize = 20;
+/// See [`last_words`].
+const PYTHON_PANIC: &str = "Python function threw an unexpected exception";
 
 /// Runs a function. The future may be dropped at any time, and takes everything with it.
 pub(super) async fn run(engine: &Engine, module: &ModulePre<State>, settings: &RuntimeSettings, call: Call) -> Returned {
@@ -89,6 +93,14 @@ fn failure(error: &wasmtime::Error, state: &State, settings: &RuntimeSettings) -
 }
 
 fn trap(error: &wasmtime::Error, state: &State, said: Option<String>) -> Failure {
+    let trap = error.downcast_ref::<Trap>();
+    if let Some(Trap::StackOverflow) = trap {
+        let kib = STACK_BYTES >> 10;
+        let message =
+            format!("the call stack is deeper than {kib} KiB (the bound `STACK_BYTES`): is there a recursion too deep?");
+        return Failure::of_host("limit-exceeded", message, false);
+    }
+    // A guest that is refused memory may end in any way: by aborting, by a null pointer, or much later.
     if state.limiter.refused_memory {
         let limit = state.limiter.memory_limit() >> 20;
         let said = said.map(|said| format!(": {said}")).unwrap_or_default();
@@ -99,26 +111,17 @@ fn trap(error: &wasmtime::Error, state: &State, said: Option<String>) -> Failure
         let message = format!("more than {TABLE_ELEMENTS} elements of a table needed (the bound `TABLE_ELEMENTS`)");
         return Failure::of_host("limit-exceeded", message, false);
     }
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => {
-            let kib = STACK_BYTES >> 10;
-            let message = format!(
-                "the call stack is deeper than {kib} KiB (the bound `STACK_BYTES`): is there a recursion without an end?"
-            );
-            Failure::of_host("limit-exceeded", message, false)
-        }
+    let message = match trap {
         // How a language aborts: what it said before says why.
-        Some(Trap::UnreachableCodeReached) => {
-            Failure::of_host("trap", said.unwrap_or_else(|| "the guest aborted".into()), true)
-        }
+        Some(Trap::UnreachableCodeReached) => said.unwrap_or_else(|| "the guest aborted".into()),
         // Languages that keep a stack of their own in linear memory put it at the bottom, where running out of it ends like this.
         Some(trap @ Trap::MemoryOutOfBounds) => {
-            let message = format!("{trap}; in Rust and C most often the end of the stack: is there a recursion too deep?");
-            Failure::of_host("trap", message, true)
+            format!("{trap}; in Rust and C most often the end of the stack: is there a recursion too deep?")
         }
-        Some(trap) => Failure::of_host("trap", trap.to_string(), true),
-        None => Failure::of_host("trap", format!("{}", error.root_cause()), true),
-    }
+        Some(trap) => trap.to_string(),
+        None => error.root_cause().to_string(),
+    };
+    Failure::of_host("trap", message, true)
 }
 
 fn result_too_large(settings: &RuntimeSettings) -> Failure {
@@ -129,12 +132,18 @@ fn result_too_large(settings: &RuntimeSettings) -> Failure {
     Failure::of_host("limit-exceeded", message, false)
 }
 
-/// The end of what the guest wrote to stderr: from the panic on, where there is one, and without its advice.
+/// The end of what the guest wrote to stderr: from the panic or traceback on, where there is one, and without advice.
 fn last_words(stderr: &str) -> Option<String> {
-    let from_panic = stderr.rfind(" panicked at ").map(|at| stderr[..at].rfind('\n').map_or(0, |line| line + 1));
-    let words = match from_panic {
-        Some(start) => &stderr[start..],
-        None => stderr.lines().rev().nth(20).map_or(stderr, |line| &stderr[offset_of(stderr, line)..]),
+    let line_of = |at: usize| stderr[..at].rfind('\n').map_or(0, |end| end + 1);
+    let panic = stderr.rfind(" panicked at ").map(line_of);
+    let traceback = stderr.rfind("Traceback (most recent call last)").map(line_of);
+    let words = match (panic, traceback) {
+        // componentize-py ends an exception that nobody caught by a panic of its own, which says nothing more.
+        (Some(panic), Some(traceback)) if traceback < panic && stderr[panic..].contains(PYTHON_PANIC) => {
+            &stderr[traceback..panic]
+        }
+        (Some(start), _) | (None, Some(start)) => &stderr[start..],
+        (None, None) => stderr.lines().rev().nth(LINES - 1).map_or(stderr, |line| &stderr[offset_of(stderr, line)..]),
     };
     let kept: Vec<_> = words.lines().filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE")).collect();
     let words = kept.join("\n").trim().to_string();
@@ -168,10 +177,17 @@ mod tests {
     }
 
     #[test]
+    fn a_python_exception_is_its_traceback() {
+        let stderr = "before\nTraceback (most recent call last):\n  File \"app.py\", line 1\nKeyError: 'x'\n\nthread '<unnamed>' (1) panicked at runtime/src/lib.rs:1293:29:\nPython function threw an unexpected exception\n";
+        let expected = "Traceback (most recent call last):\n  File \"app.py\", line 1\nKeyError: 'x'";
+        assert_eq!(last_words(stderr).as_deref(), Some(expected));
+    }
+
+    #[test]
     fn without_a_panic_it_is_the_last_lines() {
         assert_eq!(last_words("Traceback …\nKeyError: 'x'\n").as_deref(), Some("Traceback …\nKeyError: 'x'"));
         let many: String = (0..100).map(|n| format!("{n}\n")).collect();
-        assert_eq!(last_words(&many).unwrap().lines().next(), Some("79"));
+        assert_eq!(last_words(&many).unwrap().lines().next(), Some("80"));
         assert_eq!(last_words(" \n"), None);
     }
 }

@@ -23,8 +23,17 @@ pub const MEMORIES: u32 = 4;
 /// See [`CORE_INSTANCES`].
 pub const TABLES: u32 = 60;
 
-/// Open handles in one instance: streams, pollables, requests. A guest that leaks them is ended before it costs the host memory.
+/// Open handles in one instance, the guest's own resources included. A guest that leaks them is ended before it costs the host memory.
 pub const HANDLES: usize = 20_000;
+
+/// Open resources of the host in one instance: streams, pollables, requests, spans. Each may cost the host up to [`HEADER_BYTES`].
+pub const RESOURCES: usize = 4_096;
+
+/// Bytes of the headers of one request or response.
+pub const HEADER_BYTES: usize = 64 << 10;
+
+/// Bytes of the attributes of one span; what follows is dropped.
+pub const SPAN_BYTES: usize = 16 << 10;
 
 /// Bytes that one call of a guest may hand to the host, beyond the largest result. The host copies them.
 pub const CALL_BYTES_BEYOND_RESULT: usize = 1 << 20;

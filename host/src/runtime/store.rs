@@ -7,7 +7,7 @@ use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::limits::{CALL_BYTES_BEYOND_RESULT, EPOCH, HANDLES, LimitExceeded, Limiter};
+use super::limits::{CALL_BYTES_BEYOND_RESULT, EPOCH, HANDLES, HEADER_BYTES, LimitExceeded, Limiter, RESOURCES};
 use super::settings::RuntimeSettings;
 use crate::guest::{Call, Facts, Role, Stop, StopFlag};
 use crate::imports::clocks::{Clock, Deadlines};
@@ -49,7 +49,9 @@ impl State {
         let stderr = Stdio::new("warn", log.clone(), output);
         let clock = Clock::new(call.role.clone());
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
+        table.set_max_capacity(RESOURCES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_BYTES);
         let wasi = WasiCtxBuilder::new()
             .stdout(stdout.clone())
             .stderr(stderr.clone())
@@ -75,7 +77,7 @@ impl State {
             stop: call.stop.clone(),
             computation_limit: settings.computation_limit,
             wasi,
-            http: WasiHttpCtx::new(),
+            http,
         }
     }
 
