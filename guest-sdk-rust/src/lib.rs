@@ -88,6 +88,31 @@ mod entry;
 pub use context::{Execution, Trace, context, is_cancelled, trace};
 pub use currant_macros::{task, workflow};
 pub use failures::Failure;
+/// Waits for all of any number, and has their outcomes in the order of the calls.
+///
+/// ```
+/// # use currant::Failure;
+/// # #[currant::task] fn weigh(item: String) -> Result<u32, Failure> { Ok(item.len() as u32) }
+/// #[currant::workflow]
+/// async fn weigh_each(items: Vec<String>) -> Result<Vec<bool>, Failure> {
+///     let outcomes = currant::join_all(items.into_iter().map(weigh)).await;
+///     Ok(outcomes.into_iter().map(|outcome| outcome.is_ok()).collect())
+/// }
+/// # assert_eq!(weigh_each(vec!["mug".into(), "spoon".into()]).run(), Ok(vec![true, true]));
+/// ```
+pub use futures_util::future::join_all;
+/// Waits for all of any number, or until one fails; then the others are given up.
+///
+/// ```
+/// # use currant::Failure;
+/// # #[currant::task] fn weigh(item: String) -> Result<u32, Failure> { Ok(item.len() as u32) }
+/// #[currant::workflow]
+/// async fn weigh_all(items: Vec<String>) -> Result<u32, Failure> {
+///     Ok(currant::try_join_all(items.into_iter().map(weigh)).await?.into_iter().sum())
+/// }
+/// # assert_eq!(weigh_all(vec!["mug".into(), "spoon".into()]).run(), Ok(8));
+/// ```
+pub use futures_util::future::try_join_all;
 /// Waits for all.
 ///
 /// ```
@@ -134,11 +159,11 @@ pub use futures_util::try_join;
 pub use heartbeats::{heartbeat, last_progress};
 pub use operation::Operation;
 pub use options::RetryPolicy;
-pub use random::random;
+pub use random::{random, uuid};
 pub use signals::{External, Receive, ReceiveTimeout, external, receive};
 pub use steps::{Step, step};
 pub use tasks::{Call, TaskCall, WorkflowCall};
-pub use timers::sleep;
+pub use timers::{now, sleep};
 pub use values::Json;
 pub use workflows::{continue_as_new, publish, version};
 

@@ -141,6 +141,19 @@ fn results_reach_joined_calls_in_the_order_of_their_delivery() {
 }
 
 #[test]
+fn a_hundred_at_once_are_each_woken_by_their_own_result() {
+    let deliveries: Vec<_> = (1..=100).rev().map(|number| done(number, &format!("\"{number}\""))).collect();
+    let asked = run(deliveries, async {
+        let outcomes = crate::join_all((1..=100).map(|_| task("a"))).await;
+        let values: Result<Vec<_>, _> = outcomes.into_iter().collect();
+        Ok(values?.join(" "))
+    });
+    let waits = asked.iter().filter(|line| line.starts_with("wait")).count();
+    let expected: Vec<_> = (1..=100).map(|number| number.to_string()).collect();
+    assert_eq!((waits, asked.last()), (100, Some(&format!("= {}", expected.join(" ")))));
+}
+
+#[test]
 fn the_loser_of_a_select_is_given_up() {
     let asked = run([done(2, "null"), done(3, "null")], async {
         let winner = select! {

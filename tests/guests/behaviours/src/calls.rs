@@ -64,6 +64,14 @@ async fn fan_out(tasks: u32) -> Result<Vec<u32>, Failure> {
     Ok(results)
 }
 
+/// The same by `try_join_all`, in which each result wakes its own call only.
+#[currant::workflow]
+async fn fan_out_joined(tasks: u32) -> Result<Vec<u32>, Failure> {
+    let numbers: Result<Vec<_>, _> = (0..tasks).map(|number| Json::of(&number)).collect();
+    let results = currant::try_join_all(numbers?.into_iter().map(echo)).await?;
+    results.iter().map(Json::read).collect()
+}
+
 /// Two tasks at once, by `join!`.
 #[currant::workflow]
 async fn joined() -> Result<(Json, Json), Failure> {
