@@ -68,7 +68,7 @@ impl Stack {
 
     /// Starts a worker with these arguments.
     pub fn worker_with(&self, arguments: &[&str]) -> Result<WorkerProcess> {
-        let log = self.folder.path().join(format!("worker-{}.log", Uuid::new_v4()));
+        let log = self.folder.path().join(format!("worker-{}.log", Uuid::now_v7()));
         let mut command = self.command("currant-host")?;
         command.arg("worker").args(arguments).stderr(std::fs::File::create(&log)?).stdout(Stdio::null()).stdin(Stdio::null());
         Ok(WorkerProcess { child: command.spawn().context("currant-host cannot be started")?, log })
@@ -292,7 +292,8 @@ pub fn guest(name: &str) -> PathBuf {
 
 /// A binary of this workspace, as cargo built it beside this test.
 fn binary(name: &str) -> Result<PathBuf> {
-    let folder = std::env::current_exe()?.parent().and_then(Path::parent).context("tests run from cargo's target folder")?.to_path_buf();
+    let folder =
+        std::env::current_exe()?.parent().and_then(Path::parent).context("tests run from cargo's target folder")?.to_path_buf();
     let path = folder.join(name);
     ensure!(path.is_file(), "{} is not there: run `cargo build --workspace`", path.display());
     Ok(path)

@@ -1,0 +1,108 @@
+//! Workers that die, stall, or are told to stop; connections that break.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use currant_tests::{Stack, behaviours};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_workflow_survives_the_kill_of_its_worker_and_records_everything_once() -> Result<()> {
+    let (stack, worker) = Stack::with_behaviours().await?;
+    let id = stack.start("sequence", json!(30)).await?;
+    stack.until(id, "select count(*) >= 5 from currant.journal where workflow_id = $1 and kind = 'completed'").await?;
+    worker.kill()?;
+    let _worker = stack.worker()?;
+    let ended = stack.ended(id).await?;
+    // The sum of what the thirty tasks returned.
+    assert_eq!((ended.status.as_str(), ended.result), ("completed", json!(435)));
+    let count = |query| stack.value::<i64>(id, query);
+    assert_eq!(count("select count(*) from currant.requests where parent_workflow_id = $1").await?, 30);
+    assert_eq!(
+        count("select count(*) from currant.outcomes join currant.requests using (id) where parent_workflow_id = $1").await?,
+        30
+    );
+    assert_eq!(count("select count(*) from currant.journal where workflow_id = $1 and kind = 'completed'").await?, 30);
+    assert_eq!(count("select count(*) from currant.inbox where workflow_id = $1").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_stalled_past_its_lease_writes_nothing_when_it_comes_back() -> Result<()> {
+    let (stack, stalled) = Stack::with_behaviours().await?;
+    let id = stack.start("sleep", json!(2_000)).await?;
+    stack.until_status(id, "running").await?;
+    let first_run: i32 = stack.value(id, "select run from currant.running where id = $1").await?;
+    stalled.signal("STOP")?;
+    let _other = stack.worker()?;
+    stack.until(id, "select run > 1 from currant.running where id = $1").await?;
+    stalled.signal("CONT")?;
+    let ended = stack.ended(id).await?;
+    assert_eq!(ended.status, "completed");
+    assert_eq!(first_run, 1);
+    assert!(stack.value::<i32>(id, "select run from currant.outcomes where id = $1").await? > 1);
+    assert_eq!(
+        stack.value::<i32>(id, "select attempt from currant.outcomes where id = $1").await?,
+        1,
+        "a lost worker costs no attempt"
+    );
+    // The one that stalled goes on under a new lease.
+    stack
+        .until(id, "select count(*) = 2 and $1 is not null from currant.worker_heartbeats where lease_until > currant.now()")
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_orderly_stop_gives_work_back_without_costing_an_attempt() -> Result<()> {
+    let (stack, worker) = Stack::with_behaviours().await?;
+    let id = stack.start("watch_for_cancellation", json!(null)).await?;
+    stack.until_status(id, "running").await?;
+    worker.stop().await?;
+    assert_eq!(stack.value::<String>(id, "select currant.status_of($1)").await?, "pending");
+    assert_eq!(stack.value::<i64>(id, "select count(*) from currant.attempts where id = $1").await?, 0);
+    assert_eq!(stack.value::<i64>(id, "select count(*) from currant.worker_heartbeats where $1 is not null").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn broken_connections_cost_time_and_nothing_else() -> Result<()> {
+    let (stack, _worker) = Stack::with_behaviours().await?;
+    let mut running = Vec::new();
+    for _ in 0..5 {
+        running.push(stack.start("sequence", json!(20)).await?);
+    }
+    for _ in 0..10 {
+        sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'currant-worker' and datname = current_database()")
+            .execute(stack.pool())
+            .await?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for id in running {
+        let ended = stack.ended(id).await?;
+        assert_eq!((ended.status.as_str(), ended.result), ("completed", json!(190)));
+        assert_eq!(stack.value::<i64>(id, "select count(*) from currant.requests where parent_workflow_id = $1").await?, 20);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_workers_never_run_one_attempt_twice() -> Result<()> {
+    let stack = Stack::new().await;
+    let _workers = [stack.worker()?, stack.worker()?];
+    stack.deploy(&behaviours()).await?;
+    let inputs: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+    sqlx::query("select currant.enqueue_many('echo', $1::text[]::json[])").bind(inputs).execute(stack.pool()).await?;
+    stack
+        .until(uuid::Uuid::nil(), "select count(*) = 300 and $1 is not null from currant.outcomes where status = 'completed'")
+        .await?;
+    let nil = uuid::Uuid::nil();
+    assert_eq!(
+        stack
+            .value::<i64>(nil, "select count(*) from currant.outcomes where (run <> 1 or attempt <> 1) and $1 is not null")
+            .await?,
+        0
+    );
+    assert_eq!(stack.value::<i64>(nil, "select count(*) from currant.running where $1 is not null").await?, 0);
+    Ok(())
+}

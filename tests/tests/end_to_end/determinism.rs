@@ -1,0 +1,97 @@
+//! What plain code sees of clocks, random and the outside, live and on replay.
+
+use anyhow::Result;
+use currant_tests::{Stack, behaviours};
+use serde_json::json;
+
+#[tokio::test]
+async fn two_executions_draw_different_numbers() -> Result<()> {
+    let (stack, _worker) = Stack::with_behaviours().await?;
+    assert_ne!(stack.result("read_random", json!(null)).await?, stack.result("read_random", json!(null)).await?);
+    let (one, other) = (stack.result("random_and_clock", json!(10)).await?, stack.result("random_and_clock", json!(10)).await?);
+    assert_ne!(one["draws_before"], other["draws_before"]);
+    assert_ne!(one["draws_before"], one["draws_after"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_workflows_clock_moves_by_what_is_delivered() -> Result<()> {
+    let (stack, _worker) = Stack::with_behaviours().await?;
+    let seen = stack.result("random_and_clock", json!(700)).await?;
+    let passed = seen["after_ms"].as_u64().unwrap() - seen["before_ms"].as_u64().unwrap();
+    assert!((700..800).contains(&passed), "{seen}");
+    assert_eq!(stack.result("clock_stands_still", json!(null)).await?, json!(true));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_step_drew_changes_nothing_later() -> Result<()> {
+    let (stack, _worker) = Stack::with_behaviours().await?;
+    let id = stack.start("step_with_random", json!(100)).await?;
+    let ended = stack.ended(id).await?;
+    let recorded: serde_json::Value = serde_json::from_str(
+        &stack.value::<String>(id, "select body::text from currant.journal where workflow_id = $1 and kind = 'step'").await?,
+    )?;
+    assert_eq!(ended.result["step"], recorded, "the replay was told what is on record");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_network_and_files_are_refused_in_a_workflow_with_a_sentence() -> Result<()> {
+    let (stack, _worker) = Stack::with_behaviours().await?;
+    for (function, input) in [("network_in_workflow", json!(["127.0.0.1", 80])), ("file_in_workflow", json!("/etc/passwd"))] {
+        let id = stack.start(function, input).await?;
+        let ended = stack.ended(id).await?;
+        let said: String =
+            stack.value(id, "select coalesce(string_agg(message, ' '), '') from currant.logs where execution_id = $1").await?;
+        let words = format!("{} {} {said}", ended.result, ended.failure);
+        let expected = if function == "network_in_workflow" { "network is not available in a workflow" } else { "pre-opened" };
+        assert!(words.contains(expected), "{function}: {words}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_granted_unless_it_was_granted() -> Result<()> {
+    let (stack, _worker) = Stack::with_behaviours().await?;
+    assert_eq!(stack.result("read_environment", json!(null)).await?, json!({}));
+    assert_eq!(stack.run("connect", json!(["127.0.0.1", 9])).await?.status, "failed");
+    assert_eq!(stack.run("read_file", json!("/etc/passwd")).await?.status, "failed");
+    assert_eq!(stack.run("http_get", json!("http://127.0.0.1:9/")).await?.status, "failed");
+
+    stack.deploy_with(&behaviours(), &["--env", "REGION=eu"]).await?;
+    stack.until(uuid::Uuid::nil(), "select count(*) = 1 from currant.grants where kind = 'env' and $1 is not null").await?;
+    // Grants are read anew every second.
+    let granted = json!({"REGION": "eu"});
+    for _ in 0..300 {
+        if stack.result("read_environment", json!(null)).await? == granted {
+            return Ok(());
+        }
+    }
+    panic!("the grant does not reach the tasks")
+}
+
+#[tokio::test]
+async fn a_run_that_diverges_fails_with_both_sides_and_can_be_retried_once_that_is_mended() -> Result<()> {
+    let (stack, worker) = Stack::with_behaviours().await?;
+    let id = stack.start("nondeterministic", json!(1_500)).await?;
+    stack.until_status(id, "suspended").await?;
+    worker.kill()?;
+    sqlx::query("insert into currant.grants values ('behaviours', 'env', 'BRANCH', 'other')").execute(stack.pool()).await?;
+    let worker = stack.worker()?;
+    let ended = stack.ended(id).await?;
+    assert_eq!((ended.status.as_str(), ended.failure["code"].as_str()), ("failed", Some("nondeterminism")));
+    let details = &ended.failure["details"];
+    assert_eq!(details["position"], 1);
+    assert!(details["recorded"].as_str().is_some_and(|text| text.contains("`echo`")), "{details}");
+    assert!(details["called"].as_str().is_some_and(|text| text.contains("`fail_until_attempt`")), "{details}");
+    let entries = stack.journal(id).await?;
+
+    worker.kill()?;
+    sqlx::query("delete from currant.grants").execute(stack.pool()).await?;
+    sqlx::query("select currant.retry($1)").bind(id).execute(stack.pool()).await?;
+    let _worker = stack.worker()?;
+    assert_eq!(stack.ended(id).await?.status, "completed");
+    assert_eq!(stack.journal(id).await?[..entries.len()], entries, "what was on record stands");
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! What needs all floors at once: real workers as processes, real components, a real database.
+
+mod cancelling;
+mod crashes;
+mod deploying;
+mod determinism;
+mod examples;
+mod limits;
+mod outcomes;
+mod waiting;
