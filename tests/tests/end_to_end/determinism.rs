@@ -45,7 +45,8 @@ async fn the_network_and_files_are_refused_in_a_workflow_with_a_sentence() -> Re
         let said: String =
             stack.value(id, "select coalesce(string_agg(message, ' '), '') from currant.logs where execution_id = $1").await?;
         let words = format!("{} {} {said}", ended.result, ended.failure);
-        let expected = if function == "network_in_workflow" { "network is not available in a workflow" } else { "pre-opened" };
+        let expected =
+            if function == "network_in_workflow" { "network is not available in a workflow" } else { "No such file" };
         assert!(words.contains(expected), "{function}: {words}");
     }
     Ok(())
