@@ -3,6 +3,7 @@
 use currant_core::executions::Failure;
 use currant_core::values::Json;
 use serde_json::json;
+use wasmtime::error::Context;
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -20,6 +21,11 @@ const FRAMES: usize = 20;
 const LINES: usize = 20;
 /// See [`last_words`].
 const PYTHON_PANIC: &str = "Python function threw an unexpected exception";
+
+/// The error came before the guest's `run` was called.
+#[derive(Debug, thiserror::Error)]
+#[error("the worker cannot make an instance of the module")]
+struct NotInstantiated;
 
 /// Runs a function. The future may be dropped at any time, and takes everything with it.
 pub(super) async fn run(engine: &Engine, module: &ModulePre<State>, settings: &RuntimeSettings, call: Call) -> Returned {
@@ -45,7 +51,7 @@ async fn instantiate_and_run(
     module: &ModulePre<State>,
     call: &Call,
 ) -> wasmtime::Result<Result<String, RunError>> {
-    let instance = module.instantiate_async(&mut *store).await?;
+    let instance = module.instantiate_async(&mut *store).await.context(NotInstantiated)?;
     instance.currant_guest_entry().call_run(store, &call.function, &call.input).await
 }
 
@@ -84,6 +90,11 @@ fn failure(error: &wasmtime::Error, state: &State, settings: &RuntimeSettings) -
     if error.is::<PoolConcurrencyLimitError>() {
         let message = format!("the worker has no room for another instance: {error} (the setting `instances`)");
         return Failure::of_host("module-unavailable", message, true);
+    }
+    // Guests run while they are instantiated, too; but without a trap, a frame or a refusal of ours it was not the guest.
+    let ours = !error.is::<Trap>() && !error.is::<WasmBacktrace>() && !state.limiter.refused_memory;
+    if error.is::<NotInstantiated>() && ours {
+        return Failure::of_host("module-unavailable", format!("{error:#}"), true);
     }
     // This error of wasmtime has no public type.
     if error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted")) {

@@ -74,6 +74,21 @@ async fn a_function_that_we_do_not_have_is_named() {
 }
 
 #[tokio::test]
+async fn any_patch_release_of_wasi_is_linked() {
+    for version in ["0.2.0", "0.2.3", "0.2.12", "0.2.99"] {
+        let component = format!(
+            r#"(component
+                (import "wasi:random/random@{version}" (instance (export "get-random-u64" (func (result u64)))))
+                (import "wasi:cli/environment@{version}" (instance (export "get-arguments" (func (result (list string))))))
+                (instance) (export "currant:guest/entry@0.1.0" (instance 2)))"#
+        );
+        // It gets as far as its `entry`, which has no functions.
+        let reason = refused(&wat::parse_str(component).unwrap()).await;
+        assert!(reason.contains("its `currant:guest/entry` is not that of version 0.1"), "{version}: {reason}");
+    }
+}
+
+#[tokio::test]
 async fn a_describe_that_does_not_answer_is_refused() {
     let reason = refused(&describing("unreachable")).await;
     assert!(reason.contains("`describe` failed (trap)"), "{reason}");

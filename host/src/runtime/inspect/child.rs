@@ -109,7 +109,8 @@ fn keep(engine: &Engine, settings: &RuntimeSettings, bytes: &[u8], component: &C
 
 fn describe(engine: &Engine, component: &Component, settings: &RuntimeSettings) -> Result<ModuleDescription, String> {
     let linker = linker::linker(engine).map_err(|error| format!("{error:#}"))?;
-    let pre = linker.instantiate_pre(component).and_then(ModulePre::new).map_err(|error| contract::not_linked(&error))?;
+    let pre = linker.instantiate_pre(component).map_err(|error| contract::not_linked(&error))?;
+    let pre = ModulePre::new(pre).map_err(|error| contract::not_callable(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let mut store = store(engine, settings, &nobodys_call());

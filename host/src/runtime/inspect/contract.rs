@@ -56,6 +56,11 @@ pub(super) fn not_linked(error: &wasmtime::Error) -> String {
     )
 }
 
+/// Why its `entry` cannot be called, although it is of our version by name.
+pub(super) fn not_callable(error: &wasmtime::Error) -> String {
+    format!("its `currant:guest/entry` is not that of version {CONTRACT}: {error:#}; {REBUILD}")
+}
+
 fn unknown(import: &str) -> Option<String> {
     let (path, version) = import.split_once('@').unwrap_or((import, ""));
     match path.split_once('/') {
