@@ -56,6 +56,14 @@ async fn nobody_answers_is_an_error_and_not_a_trap() {
 }
 
 #[tokio::test]
+async fn what_is_not_secure_is_no_https() {
+    let port = server().await;
+    let world = World::new().await.granting_http(&format!("localhost:{port}"));
+    let failure = world.failed("http_get", &json!(format!("https://localhost:{port}/")).to_string()).await;
+    assert!(failure.message.contains("no secure connection"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_step_has_the_grants_of_its_module_and_sockets_are_never_granted() {
     let world = World::new().await;
     let said = value(world.workflow("network_in_step", r#"["127.0.0.1", 80]"#, &FakeRun::new(1)).await);

@@ -124,16 +124,21 @@ async fn connect(target: &Target) -> Result<Box<dyn Stream>, Error> {
 
 async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Error> {
     let failed = |error: std::io::Error| Error::DnsError { rcode: Some(error.to_string()), info_code: None };
-    let found: Vec<_> = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(failed)?.collect();
-    let allowed: Vec<_> = found.iter().copied().filter(|address| reach::allow(&target.host, address.ip())).collect();
-    match (allowed.is_empty(), found.first()) {
-        (true, Some(address)) => {
-            let (host, address) = (&target.host, address.ip());
-            Err(Error::InternalError(Some(format!(
+    let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(failed)?.collect();
+    reachable(&target.host, found).map_err(|words| Error::InternalError(Some(words)))
+}
+
+/// The addresses that the host may be reached at; if there is none among those found, why.
+fn reachable(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {
+    let (reachable, inside): (Vec<_>, Vec<_>) = found.into_iter().partition(|address| reach::allow(host, address.ip()));
+    match inside.first() {
+        Some(address) if reachable.is_empty() => {
+            let address = address.ip();
+            Err(format!(
                 "{host} is granted, but resolves to {address}, which is not a public address: grant the address itself"
-            ))))
+            ))
         }
-        _ => Ok(allowed),
+        _ => Ok(reachable),
     }
 }
 
@@ -188,5 +193,33 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_public_name_that_resolves_to_the_inside_is_refused_and_mixed_answers_are_sifted() {
+        let refused = reachable("evil.example", found(&["127.0.0.1:80", "10.0.0.5:80"])).unwrap_err();
+        assert!(refused.contains("evil.example is granted, but resolves to 127.0.0.1"), "{refused}");
+        let mixed = reachable("evil.example", found(&["10.0.0.5:80", "93.184.216.34:80"]));
+        assert_eq!(mixed, Ok(found(&["93.184.216.34:80"])));
+        assert_eq!(reachable("localhost", found(&["127.0.0.1:80"])), Ok(found(&["127.0.0.1:80"])));
+    }
+
+    #[test]
+    fn a_target_is_what_a_grant_names() {
+        let address = |uri: &str| Target::of(&uri.parse().unwrap()).map(|target| target.address());
+        assert_eq!(address("https://api.example/x").as_deref(), Some("api.example:443"));
+        assert_eq!(address("http://api.example/x").as_deref(), Some("api.example:80"));
+        assert_eq!(address("http://[::1]:8080/").as_deref(), Some("[::1]:8080"));
+        assert_eq!(address("http://granted.example@evil.example/"), None);
+        assert_eq!(address("/path"), None);
     }
 }
