@@ -1,4 +1,5 @@
 drop table currant.grants;
+drop table currant.function_kinds;
 drop table currant.functions;
 drop table currant.deployments;
 drop table currant.modules;

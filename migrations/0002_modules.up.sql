@@ -70,6 +70,15 @@ create index functions_of_module on currant.functions (module);
 comment on table currant.functions is
     'The digest that serves a function now, and the settings that hold when a caller says nothing else. Replaced by each deployment of its module. A name keeps its kind for ever.';
 
+create table currant.function_kinds (
+    name text primary key,
+    kind text not null,
+
+    constraint function_kind_is_known check (kind in ('task', 'workflow'))
+);
+comment on table currant.function_kinds is
+    'The kind of every function that was ever deployed: executions that are kept rely on it. Inserted by the first deployment that offers the name; never changed.';
+
 create table currant.grants (
     module text not null,
     kind   text not null,

@@ -229,19 +229,32 @@ pub async fn next_requested(pool: &PgPool, worker: WorkerId) -> Result<Option<Re
 
 /// Writes what an inspection came to; a module whose functions collide with another's is refused here.
 pub async fn decide(pool: &PgPool, worker: WorkerId, deployment: i64, verdict: Verdict) -> Result<Option<String>, Error> {
+    match decide_once(pool, worker, deployment, &verdict).await {
+        // A description that the database does not take would be inspected again and again.
+        Err(error) if matches!(verdict, Verdict::Deployed(_)) && !error.is_retryable() => {
+            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let refused = Verdict::Refused(format!("what it says of itself cannot be stored: {cause}"));
+            decide_once(pool, worker, deployment, &refused).await
+        }
+        decided => decided,
+    }
+}
+
+async fn decide_once(pool: &PgPool, worker: WorkerId, deployment: i64, verdict: &Verdict) -> Result<Option<String>, Error> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     let locked = sqlx::query(sql::MODULES_LOCK_DEPLOYMENT).bind(deployment).fetch_optional(&mut *transaction).await?;
     // Another worker was faster.
     let Some(row) = locked else { return Ok(None) };
     let refusal = match verdict {
-        Verdict::Refused(reason) => Some(reason),
+        Verdict::Refused(reason) => Some(reason.clone()),
         Verdict::Deployed(description) => {
+            sqlx::query(sql::MODULES_LOCK_FUNCTIONS).execute(&mut *transaction).await?;
             let take_over: bool = row.try_get("take_over")?;
-            match collision(&mut transaction, &description, take_over).await? {
+            match collision(&mut transaction, description, take_over).await? {
                 Some(reason) => Some(reason),
                 None => {
-                    make_current(&mut transaction, deployment, row.try_get("digest")?, &description).await?;
+                    make_current(&mut transaction, deployment, row.try_get("digest")?, description).await?;
                     None
                 }
             }
@@ -252,18 +265,22 @@ pub async fn decide(pool: &PgPool, worker: WorkerId, deployment: i64, verdict: V
     Ok(refusal)
 }
 
-/// A name that belongs to another module, or that would change its kind.
+/// A name that is offered twice, that belongs to another module, or that would change its kind.
 async fn collision(
     connection: &mut PgConnection,
     description: &ModuleDescription,
     take_over: bool,
 ) -> Result<Option<String>, Error> {
     let names: Vec<_> = description.functions.iter().map(|function| function.name.as_str()).collect();
+    let twice = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
+    if let Some((_, name)) = twice {
+        return Ok(Some(format!("it offers two functions named `{name}`")));
+    }
     let taken = sqlx::query(sql::MODULES_TAKEN_NAMES).bind(names).fetch_all(connection).await?;
     for row in &taken {
-        let (name, module, kind): (String, String, String) =
-            (row.try_get("name")?, row.try_get("module")?, row.try_get("kind")?);
-        if module != description.name.as_str() && !take_over {
+        let (name, kind): (String, String) = (row.try_get("name")?, row.try_get("kind")?);
+        let module: Option<String> = row.try_get("module")?;
+        if let Some(module) = module.filter(|module| module != description.name.as_str() && !take_over) {
             return Ok(Some(format!(
                 "its function `{name}` belongs to module `{module}`: rename it, or deploy with --take-over to take the name over"
             )));

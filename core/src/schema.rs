@@ -146,7 +146,11 @@ fn migrator() -> Migrator {
 
 async fn applied(pool: &PgPool) -> Result<Vec<i64>, Error> {
     let mut connection = pool.acquire().await?;
-    connection.ensure_migrations_table(TABLE).await.map_err(failed)?;
+    // Not made here: that is done under the migrations' lock, by one of those that go up at once.
+    let kept: bool = sqlx::query_scalar(sql::SCHEMA_HAS_TABLE).bind(TABLE).fetch_one(&mut *connection).await?;
+    if !kept {
+        return Ok(Vec::new());
+    }
     let applied = connection.list_applied_migrations(TABLE).await.map_err(failed)?;
     Ok(applied.into_iter().map(|migration| migration.version).collect())
 }

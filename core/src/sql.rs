@@ -62,6 +62,7 @@ statements! {
     MODULES_GRANTS = "modules/grants.sql";
     MODULES_LIST = "modules/list.sql";
     MODULES_LOCK_DEPLOYMENT = "modules/lock_deployment.sql";
+    MODULES_LOCK_FUNCTIONS = "modules/lock_functions.sql";
     MODULES_NEXT_REQUESTED = "modules/next_requested.sql";
     MODULES_PUT_FUNCTIONS = "modules/put_functions.sql";
     MODULES_PUT_GRANTS = "modules/put_grants.sql";
@@ -71,6 +72,7 @@ statements! {
     QUEUES_LIST = "queues/list.sql";
     QUEUES_PAUSE = "queues/pause.sql";
     QUEUES_RESUME = "queues/resume.sql";
+    SCHEMA_HAS_TABLE = "schema/has_table.sql";
     SCHEMA_METADATA = "schema/metadata.sql";
     SCHEMA_NOW = "schema/now.sql";
     SCHEMA_PLAN_SETTINGS = "schema/plan_settings.sql";

@@ -5,13 +5,16 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
+
+/// Levels of arrays and objects. Parsers of guests have limits of their own, and this is that of ours.
+const DEPTH: i32 = 128;
 
 /// Digits that a number may have, and the size of its exponent.
 const NUMBER_DIGITS: usize = 10_000;
@@ -32,8 +35,8 @@ impl Json {
     /// Checks a text. Refused are: what is not JSON, nesting deeper than 128 levels, the escape `\u0000`, unpaired surrogates,
     /// numbers greater than a double holds (1.8e308), and numbers of more than 10,000 digits.
     pub fn parse(text: String) -> Result<Json, InvalidValue> {
-        serde_json::from_str::<Checked>(&text).map_err(|error| InvalidValue(format!("not a JSON value: {error}")))?;
-        check_numbers(&text)?;
+        serde_json::from_str::<IgnoredAny>(&text).map_err(|error| InvalidValue(format!("not a JSON value: {error}")))?;
+        check(&text)?;
         Ok(Json(text))
     }
 
@@ -115,93 +118,71 @@ impl<'r> Decode<'r, Postgres> for Json {
     }
 }
 
-/// Walks through a value and refuses what Postgres could not show.
-struct Checked;
-
-impl<'de> Deserialize<'de> for Checked {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Checked, D::Error> {
-        deserializer.deserialize_any(Checked)
-    }
-}
-
-impl<'de> Visitor<'de> for Checked {
-    type Value = Checked;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Checked, E> {
-        if text.contains('\0') { Err(E::custom("text must not contain U+0000")) } else { Ok(Checked) }
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
-        Ok(Checked)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
-        Ok(Checked)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
-        Ok(Checked)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
-        Ok(Checked)
-    }
-
-    fn visit_unit<E>(self) -> Result<Checked, E> {
-        Ok(Checked)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Checked, A::Error> {
-        while items.next_element::<Checked>()?.is_some() {}
-        Ok(Checked)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Checked, A::Error> {
-        while entries.next_key::<Checked>()?.is_some() {
-            entries.next_value::<Checked>()?;
-        }
-        Ok(Checked)
-    }
-}
-
-/// Numbers as they are written: the parser above has already made sure that this is JSON.
-fn check_numbers(text: &str) -> Result<(), InvalidValue> {
-    let mut bytes = text.bytes().peekable();
-    let mut in_string = false;
-    while let Some(byte) = bytes.next() {
+/// Walks through a text that is JSON, and refuses what Postgres could not show. Numbers are never read as such: they may be larger than
+/// any type of ours.
+fn check(text: &str) -> Result<(), InvalidValue> {
+    let mut rest = text.as_bytes();
+    let mut depth = 0;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = match byte {
+            b'"' => check_string(after)?,
+            b'0'..=b'9' => check_number(rest)?,
+            _ => after,
+        };
         match byte {
-            b'\\' if in_string => drop(bytes.next()),
-            b'"' => in_string = !in_string,
-            b'0'..=b'9' if !in_string => {
-                let (mut digits, mut exponent) = (1, None::<usize>);
-                while let Some(next) = bytes.next_if(|next| matches!(next, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
-                    match (next, &mut exponent) {
-                        (b'e' | b'E', _) => exponent = Some(0),
-                        (b'0'..=b'9', None) => digits += 1,
-                        (b'0'..=b'9', Some(value)) => {
-                            *value = value.saturating_mul(10).saturating_add(usize::from(next - b'0'))
-                        }
-                        _ => {}
-                    }
-                }
-                let exponent = exponent.unwrap_or(0);
-                if digits > NUMBER_DIGITS || exponent > NUMBER_DIGITS || digits + exponent > NUMBER_PLACES {
-                    return Err(InvalidValue(format!("a number of more than {NUMBER_DIGITS} digits")));
-                }
-            }
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth -= 1,
             _ => {}
+        }
+        if depth > DEPTH {
+            return Err(InvalidValue(format!("nested deeper than {DEPTH} levels")));
         }
     }
     Ok(())
 }
 
-/// Whether a text is JSON at all; for messages about where it is not.
-pub fn is_json(text: &str) -> Result<(), serde_json::Error> {
-    serde_json::from_str::<IgnoredAny>(text).map(drop)
+/// A string from behind its opening quote; answers what follows it.
+fn check_string(mut rest: &[u8]) -> Result<&[u8], InvalidValue> {
+    loop {
+        match rest {
+            [b'"', after @ ..] => return Ok(after),
+            [b'\\', b'u', after @ ..] => {
+                let (unit, after) = code_unit(after);
+                rest = match unit {
+                    0 => return Err(InvalidValue("text must not contain U+0000".into())),
+                    0xd800..=0xdbff => match after {
+                        [b'\\', b'u', low @ ..] if matches!(code_unit(low).0, 0xdc00..=0xdfff) => code_unit(low).1,
+                        _ => return Err(InvalidValue("text must not contain an unpaired surrogate".into())),
+                    },
+                    0xdc00..=0xdfff => return Err(InvalidValue("text must not contain an unpaired surrogate".into())),
+                    _ => after,
+                };
+            }
+            [b'\\', _, after @ ..] | [_, after @ ..] => rest = after,
+            [] => return Ok(rest),
+        }
+    }
+}
+
+/// The four hexadecimal digits of an escape, and what follows them.
+fn code_unit(text: &[u8]) -> (u32, &[u8]) {
+    let (digits, after) = text.split_at(text.len().min(4));
+    let digit = |digit: &u8| char::from(*digit).to_digit(16).unwrap_or(0);
+    (digits.iter().fold(0, |unit, next| unit * 16 + digit(next)), after)
+}
+
+/// A number from its first digit on; answers what follows it.
+fn check_number(text: &[u8]) -> Result<&[u8], InvalidValue> {
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+    let (number, after) = text.split_at(text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len()));
+    let mut parts = number.split(|byte| matches!(byte, b'e' | b'E'));
+    let digits = parts.next().unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit()).count();
+    let exponent = parts.next().unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit());
+    let exponent = exponent.fold(0usize, |value, digit| value.saturating_mul(10).saturating_add(usize::from(digit - b'0')));
+    if digits > NUMBER_DIGITS || exponent > NUMBER_DIGITS || digits + exponent > NUMBER_PLACES {
+        return Err(InvalidValue(format!("a number of more than {NUMBER_DIGITS} digits")));
+    }
+    Ok(after)
 }
 
 #[cfg(test)]
@@ -214,9 +195,15 @@ mod tests {
 
     #[test]
     fn a_value_keeps_every_byte() {
-        for text in
-            [" {\"b\":1.0, \"a\" : 1e2}\n", "123456789012345678901234567890", "-0.10", "\"\\u00e9 é \\ud83d\\ude00\"", "null"]
-        {
+        for text in [
+            " {\"b\":1.0, \"a\" : 1e2}\n",
+            "123456789012345678901234567890",
+            "-0.10",
+            "\"\\u00e9 é \\ud83d\\ude00\"",
+            "null",
+            "1e400",
+            "[-1E-9999]",
+        ] {
             assert_eq!(Json::parse(text.into()).unwrap().as_str(), text);
         }
     }
@@ -225,11 +212,13 @@ mod tests {
     fn what_postgres_could_not_show_is_refused() {
         assert!(refused("{\"a\": \"\\u0000\"}").contains("U+0000"));
         assert!(refused("{\"\\u0000\": 1}").contains("U+0000"));
-        assert!(refused("\"\\ud800\"").contains("not a JSON value"));
-        assert!(refused("1e400").contains("number out of range"));
+        assert!(refused("\"\\ud800\"").contains("surrogate"));
+        assert!(refused("1e10001").contains("digits"));
         assert!(refused("1e-10001").contains("digits"));
         assert!(refused(&format!("[0.{}]", "9".repeat(10_001))).contains("digits"));
-        assert!(refused(&"[".repeat(200)).contains("recursion"));
+        assert!(refused(&format!("{}{}", "[".repeat(129), "]".repeat(129))).contains("deeper"));
+        assert!(refused("\"\\udc00\"").contains("surrogate"));
+        assert!(refused("\"\\ud800\\u0041\"").contains("surrogate"));
         assert!(refused("NaN").contains("not a JSON value"));
         assert!(refused("{} x").contains("trailing"));
         assert!(refused("").contains("EOF"));

@@ -1,5 +1,7 @@
 //! The path of one execution through this floor, without a guest: claim, write, suspend, wake, end.
 
+#![allow(clippy::unwrap_used, reason = "what a test arranges has to work")]
+
 use chrono::{DateTime, Utc};
 use currant_core::Client;
 use currant_core::executions::claim::{Claimed, claim};

@@ -4,6 +4,8 @@ with offered as (
     select *
     from unnest($3::text[], $4::text[], $5::text[], $6::smallint[], $7::json[], $8::json[], $9::text[], $10::json[], $11::json[])
          as offered (name, kind, queue, priority, retry, timeouts, description, input_schema, result_schema)
+), kinds as (
+    insert into currant.function_kinds (name, kind) select name, kind from offered on conflict do nothing
 ), queues as (
     insert into currant.queues (name) select distinct queue from offered on conflict do nothing
 )

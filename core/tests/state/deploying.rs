@@ -1,1 +1,210 @@
-//! placeholder
+//! Deployments: what becomes current, what is refused and why.
+
+use std::collections::BTreeMap;
+
+use currant_core::Error;
+use currant_core::executions::commit::WorkflowWrites;
+use currant_core::ids::{Digest, FunctionName, ModuleName};
+use currant_core::limits::{COMPONENT_BYTES, INSPECTIONS};
+use currant_core::modules::{self, DeploymentStatus, Grants, ModuleDescription, Verdict};
+
+use crate::world::{World, completes, decides, function, task, waits, workflow};
+
+fn description(name: &str, functions: &[modules::FunctionDescription]) -> ModuleDescription {
+    ModuleDescription {
+        name: ModuleName::parse(name).unwrap(),
+        version: "1".into(),
+        sdk: "test".into(),
+        functions: functions.to_vec(),
+    }
+}
+
+async fn request(world: &World, bytes: &[u8], grants: Option<&Grants>) -> i64 {
+    modules::upload(world.pool(), bytes, false, grants).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_deployment_is_decided_once_and_replaces_the_functions_of_its_module() {
+    let world = World::empty().await;
+    world.deploy_version("shop", "1", &[task("charge"), workflow("checkout")], false).await;
+    world.deploy_version("shop", "2", &[task("charge"), task("refund")], false).await;
+    let served = modules::functions(world.pool()).await.unwrap();
+    let names: Vec<_> = served.iter().map(|function| (function.name.as_str(), function.digest)).collect();
+    let second = Digest::of(b"component shop 2");
+    assert_eq!(names, [("charge", second), ("refund", second)]);
+    let versions = modules::list(world.pool()).await.unwrap();
+    let current: Vec<_> = versions.iter().map(|module| (module.digest, module.current, module.functions)).collect();
+    assert_eq!(current, [(second, true, 2), (Digest::of(b"component shop 1"), false, 0)]);
+    assert_eq!(modules::function(world.pool(), &function("refund")).await.unwrap().unwrap().retry().retries, 3);
+    assert!(modules::function(world.pool(), &function("checkout")).await.unwrap().is_none());
+
+    let twice = modules::decide(world.pool(), world.worker, 1, Verdict::Refused("late".into())).await.unwrap();
+    assert_eq!(twice, None);
+    assert_eq!(modules::deployment(world.pool(), 1).await.unwrap().status, DeploymentStatus::Deployed);
+}
+
+#[tokio::test]
+async fn an_earlier_version_can_be_deployed_again() {
+    let world = World::empty().await;
+    for version in ["1", "2", "1"] {
+        assert_eq!(world.deploy_version("shop", version, &[task("charge")], false).await, None);
+    }
+    let served = modules::function(world.pool(), &function("charge")).await.unwrap().unwrap();
+    assert_eq!(served.digest, Digest::of(b"component shop 1"));
+    let current: Vec<_> = modules::list(world.pool()).await.unwrap().iter().map(|module| module.current).collect();
+    assert_eq!(current, [true, false]);
+}
+
+#[tokio::test]
+async fn a_name_of_another_module_is_refused_unless_it_is_taken_over() {
+    let world = World::empty().await;
+    world.deploy("shop", &[task("charge")]).await;
+    let refusal = world.deploy("store", &[task("charge"), task("send")]).await.unwrap();
+    assert!(refusal.contains("`charge`") && refusal.contains("`shop`"), "{refusal}");
+    assert!(modules::function(world.pool(), &function("send")).await.unwrap().is_none(), "all or nothing");
+    assert_eq!(world.deploy_version("store", "1", &[task("charge"), task("send")], true).await, None);
+    let served = modules::function(world.pool(), &function("charge")).await.unwrap().unwrap();
+    assert_eq!(served.module.as_str(), "store");
+}
+
+#[tokio::test]
+async fn a_name_keeps_its_kind_for_ever() {
+    let world = World::empty().await;
+    world.deploy("shop", &[task("charge")]).await;
+    let refusal = world.deploy_version("shop", "2", &[workflow("charge")], true).await.unwrap();
+    assert!(refusal.contains("keeps its kind"), "{refusal}");
+    assert_eq!(world.deploy_version("shop", "3", &[task("send")], false).await, None);
+    let refusal = world.deploy_version("shop", "4", &[workflow("charge")], false).await.unwrap();
+    assert!(refusal.contains("keeps its kind"), "also when nothing offers it any more: {refusal}");
+}
+
+#[tokio::test]
+async fn a_description_that_cannot_be_stored_is_a_refusal() {
+    let world = World::empty().await;
+    let refusal = world.deploy("shop", &[task("charge"), task("charge")]).await.unwrap();
+    assert!(refusal.contains("`charge`"), "{refusal}");
+    let odd = modules::FunctionDescription { description: Some("\0".into()), ..task("send") };
+    let refusal = world.deploy("shop", &[odd]).await;
+    assert!(refusal.is_some(), "it is decided all the same, and not inspected for ever");
+}
+
+#[tokio::test]
+async fn grants_are_replaced_when_given_and_kept_when_not() {
+    let world = World::empty().await;
+    let shop = ModuleName::parse("shop").unwrap();
+    let grants = |http: &[&str], env: &[(&str, &str)]| Grants {
+        http: http.iter().map(|host| (*host).to_string()).collect(),
+        env: env.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect::<BTreeMap<_, _>>(),
+    };
+    let mut versions = 0;
+    let mut deployed = async |given: Option<Grants>| {
+        versions += 1;
+        let id = request(&world, format!("v{versions}").as_bytes(), given.as_ref()).await;
+        modules::next_requested(world.pool(), world.worker).await.unwrap().unwrap();
+        let verdict = Verdict::Deployed(description("shop", &[task("charge")]));
+        modules::decide(world.pool(), world.worker, id, verdict).await.unwrap();
+        modules::grants(world.pool(), &shop).await.unwrap()
+    };
+    let first = grants(&["a.example:443", "b.example:80"], &[("KEY", "secret")]);
+    assert_eq!(deployed(Some(first.clone())).await, first);
+    assert_eq!(deployed(None).await, first);
+    let second = grants(&["b.example:80"], &[("KEY", "other"), ("MODE", "")]);
+    assert_eq!(deployed(Some(second.clone())).await, second);
+    assert_eq!(deployed(Some(Grants::default())).await, Grants::default());
+    assert!(!format!("{second:?}").contains("other"), "values may be secrets");
+    let kept: i64 = sqlx::query_scalar("select count(*) from currant.deployments where grants is not null")
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+    assert_eq!(kept, 0);
+}
+
+#[tokio::test]
+async fn grants_of_a_deployment_that_is_refused_are_forgotten() {
+    let world = World::empty().await;
+    let grants = Grants { env: [("KEY".to_string(), "secret".to_string())].into(), ..Default::default() };
+    let id = request(&world, b"x", Some(&grants)).await;
+    modules::next_requested(world.pool(), world.worker).await.unwrap().unwrap();
+    modules::decide(world.pool(), world.worker, id, Verdict::Refused("no".into())).await.unwrap();
+    let left: Option<String> =
+        sqlx::query_scalar("select grants::text from currant.deployments").fetch_one(world.pool()).await.unwrap();
+    assert_eq!(left, None);
+}
+
+#[tokio::test]
+async fn a_component_that_kills_its_inspectors_is_refused() {
+    let world = World::empty().await;
+    let id = request(&world, b"poison", None).await;
+    for _ in 0..INSPECTIONS {
+        assert_eq!(modules::next_requested(world.pool(), world.worker).await.unwrap().unwrap().deployment, id);
+        assert!(modules::next_requested(world.pool(), world.worker).await.unwrap().is_none(), "it is being inspected");
+        world.advance(121).await;
+    }
+    assert!(modules::next_requested(world.pool(), world.worker).await.unwrap().is_none());
+    let decided = modules::deployment(world.pool(), id).await.unwrap();
+    assert_eq!(decided.status, DeploymentStatus::Refused);
+    assert!(decided.reason.unwrap().contains("inspector"));
+}
+
+#[tokio::test]
+async fn one_deployment_is_inspected_by_one_worker_at_a_time() {
+    let world = World::empty().await;
+    request(&world, b"one", None).await;
+    request(&world, b"two", None).await;
+    let (first, second) =
+        tokio::join!(modules::next_requested(world.pool(), world.worker), modules::next_requested(world.pool(), world.worker));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    let mut ids: Vec<_> = [first, second].into_iter().flatten().map(|requested| requested.deployment).collect();
+    if ids.len() == 1 {
+        ids.push(modules::next_requested(world.pool(), world.worker).await.unwrap().unwrap().deployment);
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_component_too_large_is_refused_before_it_is_sent() {
+    let world = World::empty().await;
+    let bytes = vec![0; COMPONENT_BYTES + 1];
+    let error = modules::upload(world.pool(), &bytes, false, None).await.unwrap_err();
+    assert!(matches!(error, Error::Invalid { .. }));
+}
+
+#[tokio::test]
+async fn bytes_are_kept_as_they_were_sent() {
+    let world = World::empty().await;
+    let bytes: Vec<u8> = (0..100_000u32).map(|n| (n * 31 % 251) as u8).collect();
+    let id = request(&world, &bytes, None).await;
+    let digest = modules::deployment(world.pool(), id).await.unwrap().digest;
+    assert_eq!(digest, Digest::of(&bytes));
+    assert_eq!(modules::bytes(world.pool(), &digest).await.unwrap(), bytes);
+    let error = modules::bytes(world.pool(), &Digest::of(b"nobody")).await.unwrap_err();
+    assert!(matches!(error, Error::NotFound(_)));
+    assert!(matches!(modules::deployment(world.pool(), 99).await.unwrap_err(), Error::NotFound(_)));
+}
+
+#[tokio::test]
+async fn open_workflows_are_counted_on_the_version_that_they_are_pinned_to() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let pin = WorkflowWrites { pin: run.digest, ..Default::default() };
+    world.written(decides(&run, pin, waits(0))).await;
+    world.deploy_version("shop", "2", &[task("charge"), workflow("checkout")], false).await;
+    let open = async || {
+        let versions = modules::list(world.pool()).await.unwrap();
+        versions.into_iter().map(|module| (module.current, module.open_executions)).collect::<Vec<_>>()
+    };
+    assert_eq!(open().await, [(true, 0), (false, 1)]);
+    world.client.signal(&run.id, "go", &crate::world::json("1"), None).await.unwrap();
+    let run = world.claimed(run.id).await;
+    world.written(completes(&run, "1")).await;
+    assert_eq!(open().await, [(true, 0), (false, 0)]);
+}
+
+#[tokio::test]
+async fn a_misspelt_name_is_met_with_the_nearest_one() {
+    let world = World::new().await;
+    assert_eq!(world.client.nearest("chekout").await.unwrap().as_deref(), Some("checkout"));
+    assert_eq!(world.client.nearest("zzz").await.unwrap(), None);
+    assert_eq!(FunctionName::parse("checkout").unwrap().as_str(), "checkout");
+}

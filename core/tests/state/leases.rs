@@ -198,12 +198,12 @@ async fn heartbeats_write_progress_and_answer_with_cancellations() {
     let pool = world.pool();
     assert!(workers::heartbeat(pool, world.worker, &[beat(run.run, "{\"done\":  3}")]).await.unwrap().is_empty());
     assert!(workers::heartbeat(pool, world.worker, &[beat(run.run + 1, "{\"done\": 99}")]).await.unwrap().is_empty());
-    world.client.cancel(&run.id).await.unwrap();
-    assert_eq!(workers::heartbeat(pool, world.worker, &[]).await.unwrap(), [run.id]);
 
     world.written(activation(&run, Fate::Returned)).await;
     let again = world.claimed(run.id).await;
     assert_eq!(again.progress.unwrap().as_str(), "{\"done\":  3}", "the next run reads what this one said, byte for byte");
+    world.client.cancel(&run.id).await.unwrap();
+    assert_eq!(workers::heartbeat(pool, world.worker, &[]).await.unwrap(), [run.id]);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 //! One file per behaviour. Every test has a database of its own with one small module deployed; where two transactions have to meet, they
 //! are stepped by hand on two connections. Not for: WebAssembly, the replay of journals, and how long anything takes.
 
+#![allow(clippy::unwrap_used, reason = "what a test arranges has to work")]
+
 mod cancelling;
 mod children;
 mod claiming;
