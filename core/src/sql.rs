@@ -77,6 +77,7 @@ statements! {
     SCHEMA_NOW = "schema/now.sql";
     SCHEMA_PLAN_SETTINGS = "schema/plan_settings.sql";
     WORKERS_CANCELLATIONS = "workers/cancellations.sql";
+    WORKERS_CLAIMED = "workers/claimed.sql";
     WORKERS_LIST = "workers/list.sql";
     WORKERS_REGISTER = "workers/register.sql";
     WORKERS_RELEASE = "workers/release.sql";

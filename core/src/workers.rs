@@ -108,6 +108,11 @@ pub async fn heartbeat(pool: &PgPool, worker: WorkerId, beats: &[Beat]) -> Resul
     Ok(sqlx::query_scalar(sql::WORKERS_CANCELLATIONS).bind(worker).fetch_all(pool).await?)
 }
 
+/// What a worker has claimed, with the runs. When the answer to a claim is lost, this is how it learns of it.
+pub async fn claimed(pool: &PgPool, worker: WorkerId) -> Result<Vec<(ExecutionId, i32)>, Error> {
+    Ok(sqlx::query_as(sql::WORKERS_CLAIMED).bind(worker).fetch_all(pool).await?)
+}
+
 /// All workers that are known, the oldest first.
 pub async fn list(pool: &PgPool) -> Result<Vec<Worker>, Error> {
     Ok(sqlx::query_as(sql::WORKERS_LIST).fetch_all(pool).await?)

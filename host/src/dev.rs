@@ -59,8 +59,7 @@ pub async fn dev(args: DevArgs, settings: WorkerSettings, stop: CancellationToke
 }
 
 async fn serve(args: &DevArgs, folder: &Folder, url: &str, settings: WorkerSettings, stop: CancellationToken) -> Result<()> {
-    let pool =
-        currant_core::pool::for_worker(url, CONNECTIONS).await.context("cannot connect to the database")?;
+    let pool = currant_core::pool::for_worker(url, CONNECTIONS).await.context("cannot connect to the database")?;
     currant_core::schema::up(&pool).await.context("cannot migrate the database")?;
     let worker = Worker::new(pool.clone(), settings)?;
     folder.publish(url)?;

@@ -108,7 +108,8 @@ fn main() -> ExitCode {
 fn log_to_stderr() -> anyhow::Result<()> {
     let filter = Config::load([])?.log.filter;
     // What the driver finds worth a note is not what an operator does; who wants it says so in the filter.
-    let filter = EnvFilter::try_new(format!("sqlx=warn,{filter}")).with_context(|| format!("`{filter}` is not a log filter"))?;
+    let filter =
+        EnvFilter::try_new(format!("sqlx=warn,{filter}")).with_context(|| format!("`{filter}` is not a log filter"))?;
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false).init();
     Ok(())
 }

@@ -32,9 +32,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-pub use self::settings::WorkerSettings;
 use self::commit::Committer;
 pub(crate) use self::services::Services;
+pub use self::settings::WorkerSettings;
 use crate::error::{HostError, causes};
 use crate::guest::Stop;
 use crate::maintenance;

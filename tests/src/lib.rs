@@ -10,6 +10,7 @@
 //!
 //! What one module does in detail is tested beside it; here only what needs all of them at once.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use currant_test_support::TestDatabase;
 use serde_json::Value;
-use sqlx::{PgPool, Row};
+use sqlx::{AssertSqlSafe, PgPool, Row};
 use uuid::Uuid;
 
 /// How long a condition may take. Generous: a machine that runs many tests is slow, and a condition that never comes true is a failure anyway.
@@ -151,11 +152,13 @@ impl Stack {
         }
     }
 
-    /// Waits until a query answers true. `{id}` stands for the execution.
-    pub async fn until(&self, id: Uuid, condition: &'static str) -> Result<()> {
+    /// Waits until a query answers true; `$1` is the execution.
+    pub async fn until(&self, id: Uuid, condition: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let holds: Option<bool> = sqlx::query_scalar(condition).bind(id).fetch_optional(self.pool()).await?.flatten();
+            let condition_of_a_test = AssertSqlSafe(condition);
+            let holds: Option<bool> =
+                sqlx::query_scalar(condition_of_a_test).bind(id).fetch_optional(self.pool()).await?.flatten();
             if holds == Some(true) {
                 return Ok(());
             }
@@ -219,6 +222,55 @@ impl Stack {
             .env("XDG_CACHE_HOME", target_folder()?.join("test-cache"))
             .env("NO_COLOR", "1");
         Ok(command)
+    }
+}
+
+/// `currant dev` in a folder of its own: a worker on a private Postgres, durable settings and all. Dropped, it is interrupted.
+pub struct DevProcess {
+    child: Child,
+    /// Connections to the private Postgres.
+    pub pool: PgPool,
+    _folder: tempfile::TempDir,
+}
+
+impl DevProcess {
+    /// Starts it with a component, and waits until that is deployed.
+    pub async fn start(component: &Path) -> Result<DevProcess> {
+        let folder = tempfile::tempdir()?;
+        let mut child = Command::new(binary("currant-host")?)
+            .args(["dev", component.to_str().context("the path is UTF-8")?])
+            .current_dir(folder.path())
+            .env_remove("DATABASE_URL")
+            .env_remove("CURRANT_DATABASE_URL")
+            .env("XDG_CACHE_HOME", target_folder()?.join("test-cache"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().context("it is piped")?).read_line(&mut url)?;
+        let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect_lazy(url.trim())?;
+        let dev = DevProcess { child, pool, _folder: folder };
+        dev.until("select count(*) > 0 from currant.functions").await?;
+        Ok(dev)
+    }
+
+    /// Waits until a query answers true, also while the database is away.
+    pub async fn until(&self, condition: &'static str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !matches!(sqlx::query_scalar::<_, bool>(condition).fetch_one(&self.pool).await, Ok(true)) {
+            ensure!(Instant::now() < deadline, "after {PATIENCE:?} it does not hold: {condition}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for DevProcess {
+    fn drop(&mut self) {
+        // Interrupted, it stops its Postgres too.
+        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
     }
 }
 

@@ -2,22 +2,31 @@
 //!
 //! It looks again when a hint says that something became ready, when a slot comes free after it had filled them all, when the next
 //! execution is due, and at the poll interval. Hints are only hints: what none of them told is found by polling.
+//!
+//! A claim whose answer was lost is a claim all the same: its executions are this worker's, and nobody runs them. So the loop looks now and
+//! then for what it holds without knowing, and gives it back. Only here, between two claims, can the two be told apart.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use currant_core::executions::claim::{Claims, claim};
+use currant_core::executions::commit::{Activation, Fate};
+use currant_core::workers;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::run::run;
 use super::services::Services;
-use crate::error::causes;
 use crate::backoff::Backoff;
+use crate::error::causes;
+
+/// How often to look for executions that were claimed without our knowledge.
+const RECONCILE: Duration = Duration::from_secs(5);
 
 /// Claims and starts executions until told to stop.
 pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
+    let mut reconciled = Instant::now();
     while !stop.is_cancelled() {
         // Without a free slot there is nothing to claim for.
         tokio::select! {
@@ -25,6 +34,9 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
             permit = services.slots.acquire() => drop(permit),
         }
         // Whatever becomes ready from here on leaves its permit in `work`, and the loop looks again.
+        if (!backoff.first() || reconciled.elapsed() > RECONCILE) && give_back_forgotten(&services).await.is_ok() {
+            reconciled = Instant::now();
+        }
         match claim_and_start(&services).await {
             Ok(pause) => {
                 if !backoff.first() {
@@ -60,11 +72,24 @@ async fn claim_and_start(services: &Arc<Services>) -> Result<Option<Duration>, c
     let more = contended || claimed.len() == free;
     for execution in claimed {
         let permit = services.slots.clone().try_acquire_owned().expect("only this loop takes permits, and it counted them");
+        let held = services.hold(execution.id, execution.run);
         let services = services.clone();
         services.clone().runs.spawn(async move {
             run(services, execution).await;
-            drop(permit);
+            drop((held, permit));
         });
     }
     Ok((!more).then(|| services.settings.poll_interval.mul_f64(rand::random_range(0.75..1.0))))
+}
+
+/// Gives back what is claimed under this worker's name and not in its hands.
+async fn give_back_forgotten(services: &Services) -> Result<(), currant_core::Error> {
+    for (id, run) in workers::claimed(&services.pool, services.id).await? {
+        if !services.holds(id, run) {
+            info!(execution.id = %id, "claimed without our knowledge: given back");
+            let given_back = Activation { id, run, workflow: None, logs: Vec::new(), fate: Fate::Returned };
+            services.committer.write(given_back).await;
+        }
+    }
+    Ok(())
 }

@@ -9,8 +9,8 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use crate::error::causes;
 use crate::backoff::Backoff;
+use crate::error::causes;
 
 /// Activations that share a transaction. Beyond this the statements' arrays grow faster than what a shared commit saves.
 const BATCH: usize = 256;
@@ -72,8 +72,7 @@ async fn write_batch(pool: &PgPool, batch: Vec<Submission>) {
                 last => {
                     answers.extend(last);
                     let rejoined = activations.into_iter().zip(answers);
-                    let mut first: Vec<_> =
-                        rejoined.map(|(activation, answer)| Submission { activation, answer }).collect();
+                    let mut first: Vec<_> = rejoined.map(|(activation, answer)| Submission { activation, answer }).collect();
                     let second = first.split_off(first.len() / 2);
                     pending.extend([second, first]);
                 }

@@ -74,7 +74,8 @@ pub(super) async fn settle(services: &Services, activation: Activation) {
         }
         Written::Rejected(rejected) => {
             error!(error = causes(&rejected), "the database rejects the end of this run");
-            let failure = Failure::of_host("invalid-value", format!("the result cannot be stored: {}", causes(&rejected)), false);
+            let failure =
+                Failure::of_host("invalid-value", format!("the result cannot be stored: {}", causes(&rejected)), false);
             let fate = Fate::Ends(Ending::Failed(failure));
             let _ = services.committer.write(Activation { fate, ..give_back }).await;
         }
@@ -104,8 +105,12 @@ pub(super) fn fate_of(claimed: &Claimed, returned: Returned) -> Fate {
             Fate::Ends(Ending::Failed(Failure::of_host("limit-exceeded", message, false)))
         }
         Returned::RateLimited(after_ms) => Fate::RateLimited { after_ms },
-        Returned::Cancelled => Fate::Ends(Ending::Cancelled(Failure::of_host("cancelled", "stopped by its cancellation", false))),
-        Returned::Stopped(Stop::TimedOut) => after_failure(claimed, Failure::of_host("timed-out", "the attempt took too long", true)),
+        Returned::Cancelled => {
+            Fate::Ends(Ending::Cancelled(Failure::of_host("cancelled", "stopped by its cancellation", false)))
+        }
+        Returned::Stopped(Stop::TimedOut) => {
+            after_failure(claimed, Failure::of_host("timed-out", "the attempt took too long", true))
+        }
         Returned::Stopped(Stop::Cancelled) => {
             let message = "ended by the host: it did not stop within the grace period of its cancellation";
             Fate::Ends(Ending::Cancelled(Failure::of_host("cancelled", message, false)))

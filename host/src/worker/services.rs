@@ -1,11 +1,11 @@
 //! What the parts of a worker share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use currant_core::executions::commit::{Activation, Verdict};
-use currant_core::ids::{ModuleName, WorkerId};
+use currant_core::ids::{ExecutionId, ModuleName, WorkerId};
 use currant_core::modules;
 use sqlx::PgPool;
 use tokio::sync::{Notify, Semaphore};
@@ -41,6 +41,8 @@ pub(crate) struct Services {
     pub(crate) due: Timers,
     /// When the next retry of what this worker ran can be claimed.
     pub(crate) retries: Timers,
+    /// The runs that this worker has in its hands, from their claim until they have written their fate.
+    held: Arc<Mutex<HashSet<(ExecutionId, i32)>>>,
     pub(crate) tasks: Registry<Arc<TaskRun>>,
     pub(crate) workflows: Registry<StopFlag>,
     /// Every run, until it has written its fate.
@@ -68,11 +70,23 @@ impl Services {
             cancellations: Notify::new(),
             due: Timers::default(),
             retries: Timers::default(),
+            held: Arc::default(),
             tasks: Registry::default(),
             workflows: Registry::default(),
             runs: TaskTracker::new(),
             grants: Mutex::default(),
         }
+    }
+
+    /// Takes a run into the worker's hands, until the answer is dropped.
+    pub(crate) fn hold(&self, id: ExecutionId, run: i32) -> Held {
+        self.held.lock().expect("no panic while held").insert((id, run));
+        Held { all: self.held.clone(), this: (id, run) }
+    }
+
+    /// Whether a run is in the worker's hands.
+    pub(crate) fn holds(&self, id: ExecutionId, run: i32) -> bool {
+        self.held.lock().expect("no panic while held").contains(&(id, run))
     }
 
     /// What a module may touch now. No module, no grants.
@@ -108,6 +122,18 @@ impl Services {
     pub(crate) fn abandon_all(&self) {
         self.tasks.stop_all(Stop::Abandoned);
         self.workflows.stop_all(Stop::Abandoned);
+    }
+}
+
+/// Keeps a run in its worker's hands.
+pub(crate) struct Held {
+    all: Arc<Mutex<HashSet<(ExecutionId, i32)>>>,
+    this: (ExecutionId, i32),
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.lock().expect("no panic while held").remove(&self.this);
     }
 }
 

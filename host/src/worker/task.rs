@@ -96,13 +96,14 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<M
     let deadline = limit.and_then(|limit| {
         u64::try_from((claimed.claimed_at + chrono::TimeDelta::from_std(limit).ok()?).timestamp_millis()).ok()
     });
-    let call = match call(&services, &claimed, &module, Role::Task(task.clone()), logs.clone(), task.stop.clone(), deadline).await {
-        Ok(call) => call,
-        Err(error) => {
-            let failure = Failure::of_host("module-unavailable", format!("its grants cannot be read: {error}"), true);
-            return settle(&services, activation(&claimed, after_failure(&claimed, failure))).await;
-        }
-    };
+    let call =
+        match call(&services, &claimed, &module, Role::Task(task.clone()), logs.clone(), task.stop.clone(), deadline).await {
+            Ok(call) => call,
+            Err(error) => {
+                let failure = Failure::of_host("module-unavailable", format!("its grants cannot be read: {error}"), true);
+                return settle(&services, activation(&claimed, after_failure(&claimed, failure))).await;
+            }
+        };
     let returned = {
         let running = services.runtime.run(&module, call);
         watch(&services, &claimed, &task, &logs, limit, running).await
@@ -114,7 +115,9 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<M
     };
     let returned = match returned {
         // It stopped because the worker shuts down, not because anybody cancelled it: it runs again, at no cost.
-        Returned::Cancelled if !task.cancelled.load(Ordering::Relaxed) && task.is_cancelled() => Returned::Stopped(Stop::Abandoned),
+        Returned::Cancelled if !task.cancelled.load(Ordering::Relaxed) && task.is_cancelled() => {
+            Returned::Stopped(Stop::Abandoned)
+        }
         other => other,
     };
     let fate = fate_of(&claimed, returned);
@@ -155,9 +158,7 @@ async fn watch(
                 }
                 if !logs.is_empty() {
                     let lines = Activation { logs: logs.take(), ..activation(claimed, Fate::GoesOn) };
-                    if services.write_midway(lines).await.is_none() {
-                        return None;
-                    }
+                    services.write_midway(lines).await?;
                 }
                 // A guest that computes sees its flag at the next epoch tick; one that waits in a host call never does, and is dropped.
                 if let Some(reason) = task.stop.reason() {

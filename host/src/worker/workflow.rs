@@ -71,8 +71,8 @@ enum Unreadable {
 async fn load(services: &Services, claimed: &Claimed, module: &Module) -> Result<Journal, Unreadable> {
     let rows = record::load(&services.pool, claimed.id, claimed.chain).await.map_err(Unreadable::Database)?;
     let news = inbox::load(&services.pool, claimed.id, 0).await.map_err(Unreadable::Database)?;
-    let mut journal = Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at)
-        .map_err(Unreadable::Corrupted)?;
+    let mut journal =
+        Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at).map_err(Unreadable::Corrupted)?;
     journal.arrived(news, claimed.claimed_at);
     Ok(journal)
 }

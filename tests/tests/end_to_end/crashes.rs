@@ -1,9 +1,7 @@
 //! Workers that die, stall, or are told to stop; connections that break.
 
-use std::time::Duration;
-
 use anyhow::Result;
-use currant_tests::{Stack, behaviours};
+use currant_tests::{DevProcess, Stack, behaviours};
 use serde_json::json;
 
 #[tokio::test]
@@ -72,11 +70,14 @@ async fn broken_connections_cost_time_and_nothing_else() -> Result<()> {
     for _ in 0..5 {
         running.push(stack.start("sequence", json!(20)).await?);
     }
-    for _ in 0..10 {
+    for round in 1..=10 {
+        // Whatever they were about at that moment: claims, commits, heartbeats.
+        let progress =
+            format!("select count(*) >= {round} * 8 and $1 is not null from currant.journal where kind = 'completed'");
+        stack.until(uuid::Uuid::nil(), &progress).await?;
         sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'currant-worker' and datname = current_database()")
             .execute(stack.pool())
             .await?;
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for id in running {
         let ended = stack.ended(id).await?;
@@ -104,5 +105,33 @@ async fn two_workers_never_run_one_attempt_twice() -> Result<()> {
         0
     );
     assert_eq!(stack.value::<i64>(nil, "select count(*) from currant.running where $1 is not null").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn postgres_crashes_and_recovers_under_a_working_worker() -> Result<()> {
+    let dev = DevProcess::start(&behaviours()).await?;
+    for _ in 0..5 {
+        sqlx::query("select currant.enqueue('sequence', '20')").execute(&dev.pool).await?;
+    }
+    for progress in [
+        "select count(*) >= 10 from currant.journal where kind = 'completed'",
+        "select count(*) >= 50 from currant.journal where kind = 'completed'",
+    ] {
+        dev.until(progress).await?;
+        let backend: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&dev.pool).await?;
+        // When one of its processes is killed, Postgres ends all others at once and recovers from its log.
+        assert!(std::process::Command::new("kill").args(["-9", &backend.to_string()]).status()?.success());
+    }
+    dev.until("select count(*) = 5 from currant.outcomes join currant.requests using (id) where function = 'sequence'").await?;
+    let results: Vec<String> =
+        sqlx::query_scalar("select result::text from currant.executions where function = 'sequence' and status = 'completed'")
+            .fetch_all(&dev.pool)
+            .await?;
+    assert_eq!(results, vec!["190"; 5]);
+    let children: i64 = sqlx::query_scalar("select count(*) from currant.requests where parent_workflow_id is not null")
+        .fetch_one(&dev.pool)
+        .await?;
+    assert_eq!(children, 100, "every child was started once");
     Ok(())
 }
