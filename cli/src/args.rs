@@ -63,9 +63,6 @@ pub(crate) enum Command {
     /// Create or upgrade the schema in the database (by currant-host)
     #[command(disable_help_flag = true)]
     Migrate(HostArgs),
-    /// Measure (by currant-host)
-    #[command(disable_help_flag = true)]
-    Bench(HostArgs),
 }
 
 /// Handed over as they are.

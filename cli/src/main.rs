@@ -32,7 +32,6 @@ fn main() -> ExitCode {
         Command::Dev(host) => Err(host::hand_over("dev", global.database_url, host.arguments)),
         Command::Worker(host) => Err(host::hand_over("worker", global.database_url, host.arguments)),
         Command::Migrate(host) => Err(host::hand_over("migrate", global.database_url, host.arguments)),
-        Command::Bench(host) => Err(host::hand_over("bench", global.database_url, host.arguments)),
         command => Context::load(global.database_url, &printer).and_then(|context| run(command, &context)),
     };
     ended.unwrap_or_else(|problem| problem.report(&printer)).into()
@@ -55,7 +54,7 @@ fn run(command: Command, context: &Context<'_>) -> Result<ExitStatus> {
             Command::Modules(args) => commands::modules::run(args, context).await,
             Command::Functions(args) => commands::functions::run(args, context).await,
             Command::Queues(args) => commands::queues::run(args, context).await,
-            Command::Dev(_) | Command::Worker(_) | Command::Migrate(_) | Command::Bench(_) => {
+            Command::Dev(_) | Command::Worker(_) | Command::Migrate(_) => {
                 unreachable!("handed over before the runtime starts")
             }
         }

@@ -54,7 +54,7 @@ pub struct Failure {
 }
 
 /// Codes that the host uses itself; see `wit/types.wit`.
-const HOST_CODES: [&str; 10] = [
+const HOST_CODES: [&str; 9] = [
     "cancelled",
     "timed-out",
     "trap",
@@ -64,7 +64,6 @@ const HOST_CODES: [&str; 10] = [
     "invalid-value",
     "limit-exceeded",
     "module-unavailable",
-    "unknown-function",
 ];
 
 impl Failure {

@@ -29,7 +29,8 @@ pub mod currant {
                 /// What kind of failure, for programs: for example the class of the exception. At most 255 bytes.
                 ///
                 /// The host uses these itself: `cancelled`, `timed-out`, `trap`, `out-of-memory`, `worker-lost`, `nondeterminism`,
-                /// `invalid-value`, `limit-exceeded`, `module-unavailable`, `unknown-function`.
+                /// `invalid-value`, `limit-exceeded`, `module-unavailable`. The SDKs use, all of them alike: `invalid-input`, `invalid-result`,
+                /// `unknown-function`, `stuck` (a workflow that waits for nothing that can happen) and `not-in-workflow`.
                 pub code: _rt::String,
                 /// What happened, for people.
                 pub message: _rt::String,
@@ -585,7 +586,8 @@ pub mod currant {
             #[allow(unused_unsafe, clippy::all)]
             /// Starts a task, on its own queue. It is durable with the run's next write, and starts only then.
             ///
-            /// A function that nothing deployed offers is started too: it waits for its deployment.
+            /// A function that nothing deployed offers is started too: it waits for its deployment. A task that has not ended when this
+            /// workflow ends is cancelled.
             #[allow(async_fn_in_trait)]
             pub fn start_task(
                 function: &str,

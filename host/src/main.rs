@@ -1,5 +1,6 @@
 //! The binary `currant-host`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -110,7 +111,9 @@ fn log_to_stderr() -> anyhow::Result<()> {
     // What the driver finds worth a note is not what an operator does; who wants it says so in the filter.
     let filter =
         EnvFilter::try_new(format!("sqlx=warn,{filter}")).with_context(|| format!("`{filter}` is not a log filter"))?;
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false).init();
+    let colour =
+        std::io::stderr().is_terminal() && std::env::var_os(currant_core::env::NO_COLOR).is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false).with_ansi(colour).init();
     Ok(())
 }
 
@@ -191,18 +194,25 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
         lease: config.worker.lease,
         poll_interval: config.worker.poll_interval,
         shutdown_grace: config.worker.shutdown_grace,
-        runtime: RuntimeSettings { memory_limit: config.worker.memory_limit.0 as usize, ..defaults.runtime },
+        runtime: RuntimeSettings {
+            memory_limit: config.worker.memory_limit.0 as usize,
+            // A run never waits for an instance that another slot's run holds.
+            instances: defaults.runtime.instances.max(config.worker.slots),
+            ..defaults.runtime
+        },
         ..defaults
     })
 }
 
-/// Cancelled by the first Ctrl-C or SIGTERM; the second ends the process at once, and loses nothing by it.
+/// Cancelled by the first Ctrl-C, SIGTERM or SIGHUP; the second ends the process at once, and loses nothing by it.
 fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let token = CancellationToken::new();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate, mut hangup) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let cancelled = token.clone();
     tokio::spawn(async move {
-        let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
+        let mut next =
+            async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} };
         next().await;
         tracing::info!("stopping; once more to stop at once");
         cancelled.cancel();

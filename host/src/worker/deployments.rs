@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::services::Services;
 use crate::error::causes;
-use crate::runtime::{Inspector, ModuleSource};
+use crate::runtime::{Inspector, ModuleSource, Refusal};
 
 /// How often to look for deployments without a hint.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -55,7 +55,8 @@ async fn decide_next(services: &Services, inspector: &Inspector) -> Result<bool,
     info!(module.digest = %digest, size = bytes.len(), "inspecting a module");
     let verdict = match inspector.inspect(&bytes).await {
         Ok(description) => Verdict::Deployed(description),
-        Err(refusal) => Verdict::Refused(refusal.to_string()),
+        Err(refusal @ Refusal::Module(_)) => Verdict::Refused(refusal.to_string()),
+        Err(refusal @ Refusal::Host(_)) => Verdict::Refused(format!("{refusal}; that is the worker's fault: deploy it again")),
     };
     if let Verdict::Refused(reason) = &verdict {
         warn!(module.digest = %digest, reason, "module refused");
