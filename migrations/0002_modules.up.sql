@@ -43,7 +43,6 @@ create table currant.deployments (
     constraint deployment_refused_with_reason check ((status = 'refused') = (reason is not null))
 );
 create index deployments_requested on currant.deployments (id) where status = 'requested';
-create index deployments_of_module on currant.deployments (module, id);
 comment on table currant.deployments is
     'A request to make a component current, and its answer. Inserted by deploy, decided once by the worker that inspects it. The last deployed one of a module is its current version; the others are its history.';
 comment on index currant.deployments_requested is 'workers look for deployments to decide';
@@ -67,6 +66,7 @@ create table currant.functions (
     constraint function_kind check (kind in ('task', 'workflow'))
 );
 create index functions_of_module on currant.functions (module);
+comment on index currant.functions_of_module is 'replacing what a module offers';
 comment on table currant.functions is
     'The digest that serves a function now, and the settings that hold when a caller says nothing else. Replaced by each deployment of its module. A name keeps its kind for ever.';
 

@@ -106,6 +106,9 @@ create table currant.parked (
     expires_at timestamptz
 );
 create index parked_function on currant.parked (function);
+create index parked_expiry on currant.parked (expires_at) where expires_at is not null;
+comment on index currant.parked_function is 'admitting what a deployment offers';
+comment on index currant.parked_expiry is 'maintenance: queue and total timeouts';
 comment on table currant.parked is 'Executions whose function nothing deployed offers. Moved to ready by the deployment that does.';
 
 create table currant.outcomes (

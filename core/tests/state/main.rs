@@ -13,6 +13,7 @@ mod deploying;
 mod leases;
 mod locks;
 mod parking;
+mod plans;
 mod reporting;
 mod schema;
 mod signals;

@@ -137,3 +137,25 @@ async fn a_worker_needs_no_more_than_its_role() {
     let refused = connection.execute("delete from currant.metadata").await.map_err(Error::from);
     assert!(refused.is_err());
 }
+
+#[tokio::test]
+async fn everything_says_what_it_is_for() {
+    let database = TestDatabase::new().await;
+    let silent: Vec<String> = sqlx::query_scalar(
+        "select 'table ' || relname from pg_class
+         where relnamespace = 'currant'::regnamespace and relkind in ('r', 'v') and obj_description(oid, 'pg_class') is null
+         union all
+         -- Those of keys need none.
+         select 'index ' || indexrelid::regclass from pg_index
+         where indrelid in (select oid from pg_class where relnamespace = 'currant'::regnamespace)
+           and not indisunique and obj_description(indexrelid, 'pg_class') is null
+         union all
+         select 'function ' || oid::regprocedure from pg_proc
+         where pronamespace = 'currant'::regnamespace and obj_description(oid, 'pg_proc') is null
+         order by 1",
+    )
+    .fetch_all(database.pool())
+    .await
+    .unwrap();
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
