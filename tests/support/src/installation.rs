@@ -23,19 +23,14 @@ impl Installation {
     }
 
     /// A command that runs one of its programs.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.folder.join(program));
-        self.drop_privileges(&mut command);
-        command
-    }
-
-    /// Makes a command run under the account of Postgres.
-    pub(crate) fn drop_privileges(&self, command: &mut Command) {
         // The current folder may be one that the account cannot enter.
         command.current_dir("/").env("LC_ALL", "C");
         if let Some((user, group)) = self.account {
             command.uid(user).gid(group);
         }
+        command
     }
 
     /// Runs a program to its end; what it says is shown only if it fails.
@@ -45,11 +40,6 @@ impl Installation {
             bail!("{program} failed: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         }
         Ok(())
-    }
-
-    /// The path of one of its programs.
-    pub(crate) fn program(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
     }
 }
 

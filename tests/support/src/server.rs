@@ -2,18 +2,18 @@
 //!
 //! nextest runs every test in a process of its own, so nobody can own the server. It is started by the first process that finds none,
 //! under a file lock, and stops itself when nobody uses it: every user holds a shared advisory lock, and once a minute a watchdog
-//! tries to take it exclusively. What the watchdog kills nobody uses; who comes at that moment starts it again.
+//! tries to take it exclusively. What the watchdog kills nobody uses; who comes at that moment starts it again. The watchdog is a
+//! statement that never ends: its backend does not notice that whoever sent it is long gone.
 
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{FlockOperation, flock};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
 use crate::installation::Installation;
 
@@ -36,13 +36,16 @@ pub(crate) async fn connect() -> Result<(PgConnection, PgConnectOptions)> {
     // Nobody else starts or uses what we are about to find, until we use it ourselves.
     let lock = File::create(folder.join("lock"))?;
     flock(&lock, FlockOperation::LockExclusive)?;
-    let server = match use_running(&options).await {
+    let mut server = match use_running(&options).await {
         Ok(server) => server,
         Err(_) => {
             start(&folder)?;
-            use_running(&options).await.context("the private Postgres was started and does not answer")?
+            let mut server = use_running(&options).await.context("the private Postgres was started and does not answer")?;
+            clear(&mut server).await?;
+            server
         }
     };
+    ensure_watchdog(&mut server, &options).await.context("cannot start the watchdog of the private Postgres")?;
     Ok((server, options))
 }
 
@@ -50,6 +53,17 @@ async fn use_running(options: &PgConnectOptions) -> Result<PgConnection> {
     let mut server = options.connect().await?;
     sqlx::query("select pg_advisory_lock_shared($1)").bind(IN_USE).execute(&mut server).await?;
     Ok(server)
+}
+
+/// Drops what killed tests and earlier migrations have left behind. The server was just started: nobody uses it.
+async fn clear(server: &mut PgConnection) -> Result<()> {
+    let left: Vec<String> = sqlx::query_scalar("select datname::text from pg_database where datname like 'currant\\_%'")
+        .fetch_all(&mut *server)
+        .await?;
+    for name in left {
+        server.execute(AssertSqlSafe(format!("drop database {name} with (force)"))).await?;
+    }
+    Ok(())
 }
 
 /// Private to the account under which Postgres runs, which is how it can do without passwords.
@@ -101,29 +115,39 @@ fn start(folder: &Path) -> Result<()> {
     let log = text(&folder.join("server.log"));
     installation
         .run("pg_ctl", &["start", "--wait", "--silent", "--log", &log, "--options", &options, "--pgdata", &text(&data)])
-        .with_context(|| format!("the private Postgres does not start; its log is {log}"))?;
-    watch(&installation, folder)
+        .with_context(|| format!("the private Postgres does not start; its log is {log}"))
 }
 
-/// Starts the watchdog: a process that ends together with the server.
-fn watch(installation: &Installation, folder: &Path) -> Result<()> {
-    // The server works in its data folder. The sleep is interrupted by its end, which makes psql fail, and ends the loop.
-    let stop_unless_in_use = format!(
-        "do $$ begin if pg_try_advisory_lock({IN_USE}) then \
-         copy (select) to program 'kill -INT $(head -n 1 postmaster.pid)'; perform pg_sleep(30); end if; end $$"
+/// Starts the watchdog, unless there is one. The caller holds the file lock.
+async fn ensure_watchdog(server: &mut PgConnection, options: &PgConnectOptions) -> Result<()> {
+    const NAME: &str = "currant-test-watchdog";
+    // The server works in its data folder. `commit` lets go of the snapshot.
+    let watch = format!(
+        "do $$ begin loop
+            perform pg_sleep(60);
+            if pg_try_advisory_lock({IN_USE}) then
+                copy (select) to program 'kill -INT $(head -n 1 postmaster.pid)';
+                perform pg_sleep(60);
+            end if;
+            commit;
+        end loop; end $$"
     );
-    let mut watchdog = Command::new("/bin/sh");
-    installation.drop_privileges(&mut watchdog);
-    watchdog
-        .args(["-c", "while sleep 60; do \"$0\" -qX -h \"$1\" -U postgres -d postgres -c \"$2\" || exit; done"])
-        .arg(installation.program("psql"))
-        .arg(folder)
-        .arg(stop_unless_in_use)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .context("cannot start the watchdog of the private Postgres")?;
-    Ok(())
+    let mut watchdog = None;
+    loop {
+        let lives: bool = sqlx::query_scalar(
+            "select exists (select from pg_stat_activity where application_name = $1 and state = 'active' and query like 'do %')",
+        )
+        .bind(NAME)
+        .fetch_one(&mut *server)
+        .await?;
+        if lives {
+            return Ok(());
+        }
+        let starting = match &mut watchdog {
+            Some(connection) => connection,
+            none => none.insert(options.clone().application_name(NAME).connect().await?),
+        };
+        // Sent, and not waited for: it ends with the server.
+        let _ = tokio::time::timeout(Duration::from_millis(50), starting.execute(AssertSqlSafe(watch.clone()))).await;
+    }
 }
