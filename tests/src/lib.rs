@@ -10,6 +10,8 @@
 //!
 //! What one module does in detail is tested beside it; here only what needs all of them at once.
 
+mod proxy;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -20,6 +22,8 @@ use currant_test_support::TestDatabase;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 use uuid::Uuid;
+
+pub use self::proxy::CuttingProxy;
 
 /// How long a condition may take. Generous: a machine that runs many tests is slow, and a condition that never comes true is a failure anyway.
 pub const PATIENCE: Duration = Duration::from_secs(90);

@@ -1,6 +1,7 @@
 //! One run of a workflow: the guest's calls, its journal, and the writes that make decisions durable.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites};
@@ -18,7 +19,7 @@ use super::logs::Logs;
 use super::run::{activation, after_failure, call, fate_of, settle};
 use super::services::Services;
 use crate::error::causes;
-use crate::guest::{Outcome, Refused, Returned, Role, StopFlag, Waited, WorkflowCalls};
+use crate::guest::{Outcome, Refused, Returned, Role, Stop, StopFlag, Waited, WorkflowCalls};
 use crate::journal::{BeganStep, Divergence, Fault, Journal, Wait, Writes};
 use crate::runtime::Module;
 
@@ -47,21 +48,37 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<M
         ended: Notify::new(),
     });
     let registered = services.workflows.enter(run.claimed.id, stop.clone());
+    let asked_to_stop = stopped(stop.clone());
     let role = Role::Workflow(run.clone());
     let returned = match call(&services, &run.claimed, &module, role, logs, stop, None).await {
         Ok(call) => tokio::select! {
             biased;
             () = run.ended.notified() => None,
             returned = services.runtime.run(&module, call) => Some(returned),
+            reason = asked_to_stop => Some(Returned::Stopped(reason)),
         },
         Err(error) => {
             warn!(error = causes(&error), "the module's grants cannot be read now; the workflow goes back");
-            Some(Returned::Stopped(crate::guest::Stop::Abandoned))
+            Some(Returned::Stopped(Stop::Abandoned))
         }
     };
     drop(registered);
     run.conclude(returned).await;
 }
+
+/// A guest that computes sees its flag at the next epoch tick. One whose step waits in a host call never does: it is dropped soon after.
+async fn stopped(flag: StopFlag) -> Stop {
+    loop {
+        tokio::time::sleep(LOOK_AT_FLAG).await;
+        if let Some(reason) = flag.reason() {
+            tokio::time::sleep(LOOK_AT_FLAG).await;
+            return reason;
+        }
+    }
+}
+
+/// How often that flag is looked at. Only runs that are under way do it, never suspended workflows.
+const LOOK_AT_FLAG: Duration = Duration::from_millis(500);
 
 enum Unreadable {
     Database(currant_core::Error),

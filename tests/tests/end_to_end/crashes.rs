@@ -1,7 +1,7 @@
 //! Workers that die, stall, or are told to stop; connections that break.
 
 use anyhow::Result;
-use currant_tests::{DevProcess, Stack, behaviours};
+use currant_tests::{CuttingProxy, DevProcess, Stack, behaviours};
 use serde_json::json;
 
 #[tokio::test]
@@ -84,6 +84,29 @@ async fn broken_connections_cost_time_and_nothing_else() -> Result<()> {
         assert_eq!((ended.status.as_str(), ended.result), ("completed", json!(190)));
         assert_eq!(stack.value::<i64>(id, "select count(*) from currant.requests where parent_workflow_id = $1").await?, 20);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice() -> Result<()> {
+    let stack = Stack::new().await;
+    let proxy = CuttingProxy::start(&stack.database.url(), 5).await?;
+    let _worker = stack.worker_with(&["--lease", "3s", "--database-url", &proxy.url(&stack.database.url())?])?;
+    stack.deploy(&behaviours()).await?;
+    let mut running = Vec::new();
+    for _ in 0..3 {
+        running.push((stack.start("sequence", json!(20)).await?, json!(190)));
+        running.push((stack.start("steps", json!(20)).await?, json!(190)));
+    }
+    for (id, expected) in running {
+        let ended = stack.ended(id).await?;
+        assert_eq!((ended.status.as_str(), ended.result), ("completed", expected));
+        let children: i64 = stack.value(id, "select count(*) from currant.requests where parent_workflow_id = $1").await?;
+        let steps: i64 =
+            stack.value(id, "select count(*) from currant.journal where workflow_id = $1 and kind = 'step'").await?;
+        assert_eq!(children + steps, 20, "each was recorded once");
+    }
+    assert!(proxy.cuts() > 5, "only {} commits were cut off", proxy.cuts());
     Ok(())
 }
 
