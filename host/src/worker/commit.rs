@@ -4,7 +4,7 @@
 //! written at once, and a thousand concurrent ones share a commit. A run has at most one activation in here at a time.
 
 use currant_core::Error;
-use currant_core::executions::commit::{Activation, Fate, Verdict, commit};
+use currant_core::executions::commit::{Activation, Verdict, commit};
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -20,7 +20,8 @@ const BATCH: usize = 256;
 pub(crate) enum Written {
     /// The database answered.
     Answered(Verdict),
-    /// The connection broke between COMMIT and its answer, so that nobody knows. The run must not go on with what it has in memory.
+    /// The connection broke between COMMIT and its answer, so that nobody knows. A run that would go on must not do so with what it has in
+    /// memory; a fate that takes the run's row away can be written again, because the fence then says whether it was.
     Unknown,
     /// The database will not take it, and says why: the activation itself is bad.
     Rejected(Error),
@@ -81,10 +82,9 @@ async fn write_batch(pool: &PgPool, batch: Vec<Submission>) {
     }
 }
 
-/// Commits; waits out a database that is away; repeats what is safe to repeat.
+/// Commits; waits out a database that is away.
 async fn write_until_answered(pool: &PgPool, activations: &[Activation]) -> Result<Vec<Written>, Error> {
     let mut backoff = Backoff::default();
-    let mut unknown = false;
     loop {
         let attempt = async {
             let mut connection = pool.acquire().await?;
@@ -92,29 +92,17 @@ async fn write_until_answered(pool: &PgPool, activations: &[Activation]) -> Resu
         };
         match attempt.await {
             Ok(verdicts) => return Ok(verdicts.into_iter().map(Written::Answered).collect()),
-            Err(Error::UnknownCommit(source)) => {
-                warn!(activations = activations.len(), error = causes(&source), "the connection broke during a commit");
-                unknown = true;
-                // What always takes its running row away can be repeated: if it was committed, the row is gone and the fence says so.
-                if !activations.iter().all(|activation| repeatable(&activation.fate)) {
-                    return Ok(activations.iter().map(|_| Written::Unknown).collect());
-                }
+            Err(error @ Error::UnknownCommit(_)) => {
+                warn!(activations = activations.len(), error = causes(&error), "nobody knows whether this is written");
+                return Ok(activations.iter().map(|_| Written::Unknown).collect());
             }
             Err(error) if error.is_retryable() => {
                 if backoff.first() {
                     warn!(error = causes(&error), "cannot write to the database; trying again");
                 }
             }
-            Err(error) if unknown => {
-                warn!(error = causes(&error), "a repeated commit was rejected");
-                return Ok(activations.iter().map(|_| Written::Unknown).collect());
-            }
             Err(error) => return Err(error),
         }
         backoff.wait().await;
     }
-}
-
-fn repeatable(fate: &Fate) -> bool {
-    !matches!(fate, Fate::GoesOn | Fate::Suspends { .. })
 }

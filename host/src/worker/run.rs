@@ -53,31 +53,31 @@ pub(super) fn activation(claimed: &Claimed, fate: Fate) -> Activation {
     Activation { id: claimed.id, run: claimed.run, workflow: None, logs: Vec::new(), fate }
 }
 
-/// Writes a fate that ends the run, whatever it takes.
+/// Writes a fate that ends the run, whatever it takes. Written twice it is written once: the first time takes the run's row away.
 pub(super) async fn settle(services: &Services, activation: Activation) {
-    let (id, run) = (activation.id, activation.run);
     let again_after = match activation.fate {
         Fate::Retries { after_ms, .. } | Fate::RateLimited { after_ms } => Some(Duration::from_millis(after_ms)),
         _ => None,
     };
-    let give_back = Activation { id, run, workflow: None, logs: Vec::new(), fate: Fate::Returned };
-    match services.committer.write(activation).await {
-        Written::Answered(Verdict::Lost) => debug!("taken over: nothing was written"),
-        Written::Answered(_) => {
-            if let Some(pause) = again_after {
-                services.retries.expect_in(pause);
-            }
+    let written = loop {
+        match services.committer.write(activation.clone()).await {
+            Written::Unknown => debug!("written once more, since nobody knows whether it was"),
+            written => break written,
         }
-        Written::Unknown => {
-            // Either it is written, and the running row is gone, or it is not, and the execution is claimed again.
-            let _ = services.committer.write(give_back).await;
-        }
+    };
+    match written {
         Written::Rejected(rejected) => {
             error!(error = causes(&rejected), "the database rejects the end of this run");
             let failure =
                 Failure::of_host("invalid-value", format!("the result cannot be stored: {}", causes(&rejected)), false);
             let fate = Fate::Ends(Ending::Failed(failure));
-            let _ = services.committer.write(Activation { fate, ..give_back }).await;
+            let _ = services.committer.write(Activation { workflow: None, logs: Vec::new(), fate, ..activation }).await;
+        }
+        Written::Answered(Verdict::Lost) => debug!("taken over, or written before"),
+        _ => {
+            if let Some(pause) = again_after {
+                services.retries.expect_in(pause);
+            }
         }
     }
 }
