@@ -1,6 +1,8 @@
 //! Configuration: one struct, and where its values come from.
 //!
-//!     flag  >  environment, then .env  >  currant.toml  >  .currant/dev.json (the database's URL only)  >  default
+//! ```text
+//! flag  >  environment, then .env  >  currant.toml  >  .currant/dev.json (the database's URL only)  >  default
+//! ```
 //!
 //! The file is `./currant.toml`, else `${XDG_CONFIG_HOME:-~/.config}/currant/config.toml`; the first that exists is the only one that is read.
 //! A key that does not exist is an error, because a misspelt setting that is silently ignored is found in production.

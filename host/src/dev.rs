@@ -1,7 +1,9 @@
 //! `currant dev`: a private Postgres, migrations, a worker, and modules that are deployed again whenever their file changes.
 //!
-//!     claim .currant/ (one dev per folder) → start or adopt Postgres → migrate → write .currant/dev.json
-//!       → worker and modules until Ctrl-C → stop the worker → remove dev.json → stop Postgres
+//! ```text
+//! claim .currant/ (one dev per folder) → start or adopt Postgres → migrate → write .currant/dev.json
+//!   → worker and modules until Ctrl-C → stop the worker → remove dev.json → stop Postgres
+//! ```
 //!
 //! It survives its own `kill -9`: what it left behind (a Postgres that still runs, a stale pid file, half a data folder) is adopted or
 //! cleared away at the next start. Errors are texts for people here, because this is the top of a command and nobody matches on them.

@@ -1,9 +1,11 @@
 //! `.currant/`: what `currant dev` keeps in the folder where it runs.
 //!
-//!     lock           held while it runs; names its process
-//!     dev.json       where its database is, for the other commands; only while it runs
-//!     postgres.json  port and password of the private Postgres
-//!     postgres/      its data
+//! ```text
+//! lock           held while it runs; names its process
+//! dev.json       where its database is, for the other commands; only while it runs
+//! postgres.json  port and password of the private Postgres
+//! postgres/      its data
+//! ```
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
