@@ -6,6 +6,14 @@ use crate::executor;
 use crate::host::surroundings;
 
 /// The facts about an execution that stay the same during an attempt. In a workflow all of them are the same on every replay.
+///
+/// ```
+/// #[currant::task]
+/// fn pay() -> Result<String, currant::Failure> {
+///     // The same for every attempt: the other side can tell a repeated call from a new one.
+///     Ok(format!("Idempotency-Key: {}", currant::context().id))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Execution {
@@ -28,6 +36,14 @@ pub struct Execution {
 }
 
 /// Where an execution stands in a distributed trace (W3C Trace Context and Baggage).
+///
+/// ```
+/// #[currant::task]
+/// fn call() -> Result<String, currant::Failure> {
+///     let trace = currant::trace();
+///     Ok(format!("traceparent: 00-{}-{}-01", trace.trace_id, trace.span_id))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Trace {

@@ -86,7 +86,38 @@ mod bindings;
 mod entry;
 
 pub use context::{Execution, Trace, context, is_cancelled, trace};
-pub use currant_macros::{task, workflow};
+/// # Example
+///
+/// ```
+/// use currant::Failure;
+///
+/// /// Takes the money.
+/// #[currant::task(queue = "payments", retries = 5, timeout = "30s")]
+/// fn charge(order: u32, amount: u64) -> Result<String, Failure> {
+///     Ok(format!("receipt for order {order}: {amount}"))
+/// }
+///
+/// assert_eq!(charge(42, 1250).run()?, "receipt for order 42: 1250");
+/// # Ok::<(), Failure>(())
+/// ```
+pub use currant_macros::task;
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use currant::Failure;
+///
+/// #[currant::workflow]
+/// async fn remind(whom: String) -> Result<String, Failure> {
+///     currant::sleep(Duration::from_secs(7 * 86_400)).await?;
+///     Ok(format!("do not forget, {whom}"))
+/// }
+///
+/// let mut run = currant::testing::Run::new();
+/// assert_eq!(run.call(remind("Ann".to_owned()))?, "do not forget, Ann");
+/// # Ok::<(), Failure>(())
+/// ```
+pub use currant_macros::workflow;
 pub use failures::Failure;
 /// Waits for all of any number, and has their outcomes in the order of the calls.
 ///

@@ -34,6 +34,14 @@ pub fn receive<T: DeserializeOwned>(name: impl Into<String>) -> Receive<T> {
 }
 
 /// A message to be awaited: what [`receive`] returns.
+///
+/// ```
+/// #[currant::workflow]
+/// async fn first_of_two() -> Result<u32, currant::Failure> {
+///     let (mut one, mut other) = (currant::receive::<u32>("one"), currant::receive::<u32>("other"));
+///     Ok(currant::select! { value = one => value?, value = other => value? })
+/// }
+/// ```
 #[must_use = "nothing is received until it is awaited"]
 pub struct Receive<T>(Operation<T>);
 
@@ -75,6 +83,15 @@ impl<T> fmt::Debug for Receive<T> {
 }
 
 /// A message or the end of patience: what [`Receive::timeout`] returns.
+///
+/// ```
+/// # use std::time::Duration;
+/// #[currant::workflow]
+/// async fn patient() -> Result<bool, currant::Failure> {
+///     let answer: Option<String> = currant::receive("answer").timeout(Duration::from_secs(60)).await?;
+///     Ok(answer.is_some())
+/// }
+/// ```
 #[must_use = "nothing is received until it is awaited"]
 pub struct ReceiveTimeout<T> {
     message: Operation<T>,
@@ -132,6 +149,15 @@ pub fn external<T: DeserializeOwned>() -> Result<External<T>, Failure> {
 }
 
 /// A result that comes from outside: what [`external`] returns.
+///
+/// ```
+/// #[currant::workflow]
+/// async fn ask() -> Result<String, currant::Failure> {
+///     let answer = currant::external::<String>()?;
+///     currant::publish(&answer.token());
+///     answer.await
+/// }
+/// ```
 #[must_use = "a result that is dropped is no longer waited for"]
 pub struct External<T> {
     result: Operation<T>,
@@ -140,6 +166,15 @@ pub struct External<T> {
 
 impl<T> External<T> {
     /// What the one who completes it must know, and nobody else should.
+    ///
+    /// ```
+    /// #[currant::workflow]
+    /// async fn ask() -> Result<bool, currant::Failure> {
+    ///     let answer = currant::external::<bool>()?;
+    ///     currant::info!("complete it with `select currant.complete(…)`", token = answer.token());
+    ///     answer.await
+    /// }
+    /// ```
     pub fn token(&self) -> &str {
         &self.token
     }

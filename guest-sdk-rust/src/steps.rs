@@ -34,6 +34,14 @@ where
 }
 
 /// A [`step`] to be awaited.
+///
+/// ```
+/// #[currant::workflow]
+/// async fn lucky() -> Result<u8, currant::Failure> {
+///     let number = currant::step("pick", || Ok(4));
+///     number.await
+/// }
+/// ```
 #[must_use = "a step does not run until it is awaited"]
 pub struct Step<F> {
     name: String,

@@ -25,9 +25,29 @@ pub enum Task {}
 pub enum Workflow {}
 
 /// A call of a task, which has the outcome of the task when it is awaited.
+///
+/// ```
+/// #[currant::task]
+/// fn double(number: u32) -> Result<u32, currant::Failure> {
+///     Ok(2 * number)
+/// }
+///
+/// let call: currant::TaskCall<u32> = double(4);
+/// # drop(call);
+/// ```
 pub type TaskCall<T> = Call<T, Task>;
 
 /// A call of a workflow, which has the outcome of the child workflow when it is awaited.
+///
+/// ```
+/// #[currant::workflow]
+/// async fn nothing() -> Result<(), currant::Failure> {
+///     Ok(())
+/// }
+///
+/// let call: currant::WorkflowCall<()> = nothing();
+/// # drop(call);
+/// ```
 pub type WorkflowCall<T> = Call<T, Workflow>;
 
 /// A function called with its arguments, and not started yet. Await it in a workflow: it starts when it is first polled, and goes

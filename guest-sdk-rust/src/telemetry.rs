@@ -11,6 +11,12 @@ use crate::values;
 pub(crate) type Attribute = (String, String);
 
 /// How much a log line matters.
+///
+/// ```
+/// use currant::telemetry::{Level, log};
+///
+/// log(Level::Error, "the printer is on fire", Default::default());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Every turn.
@@ -44,11 +50,21 @@ pub struct Attributes(Vec<Attribute>);
 
 impl Attributes {
     /// None.
+    ///
+    /// ```
+    /// let none = currant::telemetry::Attributes::new();
+    /// # drop(none);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// One more. What cannot be written as JSON is left out: telemetry never fails.
+    ///
+    /// ```
+    /// let order = currant::telemetry::Attributes::new().with("order", 42).with("gift", true);
+    /// # drop(order);
+    /// ```
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
         self.0.extend(values::encode(name, &value).ok().map(|value| (name.to_owned(), value)));
@@ -106,16 +122,31 @@ pub struct Span(surroundings::Span);
 
 impl Span {
     /// Begins now.
+    ///
+    /// ```
+    /// let span = currant::telemetry::Span::new("render", Default::default());
+    /// # drop(span);
+    /// ```
     pub fn new(name: &str, attributes: Attributes) -> Self {
         Self(surroundings::Span::new(name, &attributes.0))
     }
 
     /// Adds an attribute, or replaces the one of that name.
+    ///
+    /// ```
+    /// let span = currant::telemetry::Span::new("render", Default::default());
+    /// span.set("pages", 3);
+    /// ```
     pub fn set(&self, name: &str, value: impl Serialize) {
         Attributes::new().with(name, value).0.iter().for_each(|attribute| self.0.set(attribute));
     }
 
     /// Marks it as failed.
+    ///
+    /// ```
+    /// let span = currant::telemetry::Span::new("render", Default::default());
+    /// span.fail("out of paper");
+    /// ```
     pub fn fail(&self, message: &str) {
         self.0.fail(message);
     }
@@ -128,6 +159,11 @@ impl fmt::Debug for Span {
 }
 
 /// A log line for the author: `debug!("message {variable}", name = value)`. See [`info!`](crate::info).
+///
+/// ```
+/// let count = 7;
+/// currant::debug!("looked at {count} shelves");
+/// ```
 #[macro_export]
 macro_rules! debug {
     ($($line:tt)*) => { $crate::__log!(Debug, $($line)*) };
@@ -145,12 +181,22 @@ macro_rules! info {
 }
 
 /// A log line about something that is not as it should be. See [`info!`](crate::info).
+///
+/// ```
+/// let left = 2;
+/// currant::warn!("the shelf is nearly empty", left = left);
+/// ```
 #[macro_export]
 macro_rules! warn {
     ($($line:tt)*) => { $crate::__log!(Warn, $($line)*) };
 }
 
 /// A log line about something that failed. See [`info!`](crate::info).
+///
+/// ```
+/// let order = 42;
+/// currant::error!("order {order} cannot be shipped", reason = "no address");
+/// ```
 #[macro_export]
 macro_rules! error {
     ($($line:tt)*) => { $crate::__log!(Error, $($line)*) };

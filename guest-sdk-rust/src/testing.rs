@@ -47,34 +47,100 @@ pub struct Run {
 
 impl Run {
     /// A world in which nothing is said or mocked.
+    ///
+    /// ```
+    /// let run = currant::testing::Run::new();
+    /// assert_eq!(run.called("anything"), 0);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// This message is there from the beginning.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::workflow]
+    /// async fn wait() -> Result<String, Failure> {
+    ///     currant::receive("name").await
+    /// }
+    ///
+    /// assert_eq!(Run::new().signal("name", "Ann").call(wait())?, "Ann");
+    /// # Ok::<(), Failure>(())
+    /// ```
     pub fn signal(self, name: &str, payload: &(impl Serialize + ?Sized)) -> Self {
         self.signal_after(Duration::ZERO, name, payload)
     }
 
     /// This message comes after so much of the workflow's time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::workflow]
+    /// async fn wait() -> Result<Option<String>, Failure> {
+    ///     currant::receive("name").timeout(Duration::from_secs(60)).await
+    /// }
+    ///
+    /// let late = Duration::from_secs(61);
+    /// assert_eq!(Run::new().signal_after(late, "name", "Ann").call(wait())?, None);
+    /// # Ok::<(), Failure>(())
+    /// ```
     pub fn signal_after(mut self, after: Duration, name: &str, payload: &(impl Serialize + ?Sized)) -> Self {
         self.script.signals.push(Message { after, name: name.to_owned(), payload: values::encode("a signal", payload) });
         self
     }
 
     /// The result that the `number`-th [`external`](crate::external) of the workflow is given, at once.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::workflow]
+    /// async fn ask() -> Result<u32, Failure> {
+    ///     currant::external()?.await
+    /// }
+    ///
+    /// assert_eq!(Run::new().complete_external(1, &42).call(ask())?, 42);
+    /// # Ok::<(), Failure>(())
+    /// ```
     pub fn complete_external(mut self, number: u32, result: &(impl Serialize + ?Sized)) -> Self {
         self.script.externals.insert(number, values::encode("a result", result));
         self
     }
 
     /// Somebody cancels the workflow after so much of its time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::workflow]
+    /// async fn rest() -> Result<(), Failure> {
+    ///     currant::sleep(Duration::from_secs(3600)).await
+    /// }
+    ///
+    /// let failure = Run::new().cancel_after(Duration::from_secs(5)).call(rest()).unwrap_err();
+    /// assert!(failure.is_cancelled());
+    /// ```
     pub fn cancel_after(mut self, after: Duration) -> Self {
         self.script.cancel_after = Some(after);
         self
     }
 
     /// Runs this instead of the function of that name, which need not exist: it can be one of another module.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::workflow]
+    /// async fn convert(euros: u32) -> Result<u32, Failure> {
+    ///     currant::tasks::named("dollars", &euros).await
+    /// }
+    ///
+    /// assert_eq!(Run::new().mock("dollars", |euros: u32| Ok(euros * 2)).call(convert(4))?, 8);
+    /// # Ok::<(), Failure>(())
+    /// ```
     pub fn mock<I, T>(mut self, function: &str, body: impl Fn(I) -> Result<T, Failure> + 'static) -> Self
     where
         I: DeserializeOwned,
@@ -89,6 +155,18 @@ impl Run {
     }
 
     /// Runs a task or workflow to its end, with the retries that its attribute asks for.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::task]
+    /// fn double(number: u32) -> Result<u32, Failure> {
+    ///     Ok(2 * number)
+    /// }
+    ///
+    /// assert_eq!(Run::new().call(double(4))?, 8);
+    /// # Ok::<(), Failure>(())
+    /// ```
     pub fn call<T: DeserializeOwned, K>(&mut self, call: Call<T, K>) -> Result<T, Failure> {
         self.world = Rc::new(World { script: self.script.clone(), state: RefCell::default() });
         let (outcome, end) = self.world.perform(&call.into_request()?, 0, Duration::ZERO);
@@ -97,16 +175,58 @@ impl Run {
     }
 
     /// How much time the last call would have taken, if code took none.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::workflow]
+    /// async fn rest() -> Result<(), Failure> {
+    ///     currant::sleep(Duration::from_secs(3600)).await
+    /// }
+    ///
+    /// let mut run = Run::new();
+    /// run.call(rest())?;
+    /// assert_eq!(run.elapsed(), Duration::from_secs(3600));
+    /// # Ok::<(), Failure>(())
+    /// ```
     pub fn elapsed(&self) -> Duration {
         self.world.state.borrow().now
     }
 
     /// How many attempts of a task or workflow the last call made.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::task(retries = 2)]
+    /// fn fail() -> Result<(), Failure> {
+    ///     Err(Failure::new("again", "and again"))
+    /// }
+    ///
+    /// let mut run = Run::new();
+    /// assert!(run.call(fail()).is_err());
+    /// assert_eq!(run.called("fail"), 3);
+    /// ```
     pub fn called(&self, function: &str) -> u32 {
         self.world.state.borrow().attempts.get(function).copied().unwrap_or(0)
     }
 
     /// What the workflow published last, as JSON text.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::workflow]
+    /// async fn work() -> Result<(), Failure> {
+    ///     currant::publish(&50);
+    ///     Ok(())
+    /// }
+    ///
+    /// let mut run = Run::new();
+    /// run.call(work())?;
+    /// assert_eq!(run.published().as_deref(), Some("50"));
+    /// # Ok::<(), Failure>(())
+    /// ```
     pub fn published(&self) -> Option<String> {
         self.world.state.borrow().published.clone()
     }
