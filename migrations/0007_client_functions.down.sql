@@ -1,5 +1,6 @@
 drop function currant.resume_queue(text);
 drop function currant.pause_queue(text);
+drop function currant.configure_queue(text, boolean);
 drop function currant.settle(text, json, json);
 drop function currant.fail(text, json);
 drop function currant.complete(text, json);

@@ -517,19 +517,31 @@ end;
 $$;
 comment on function currant.settle(text, json, json) is 'Completes or fails an external operation, once.';
 
+create function currant.configure_queue(name text, paused boolean default null) returns void
+    language plpgsql volatile
+as $$
+begin
+    if configure_queue.name is null or configure_queue.name !~ '^[a-z0-9_.-]{1,100}$' then
+        raise exception 'the queue name % is not valid', coalesce(quote_literal(configure_queue.name), 'null')
+            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
+    end if;
+    insert into currant.queues as queue (name, paused)
+    values (configure_queue.name, coalesce(configure_queue.paused, false))
+    on conflict on constraint queues_pkey do update set paused = coalesce(configure_queue.paused, queue.paused);
+    if not configure_queue.paused then
+        perform pg_notify('currant_ready', configure_queue.name);
+    end if;
+end;
+$$;
+comment on function currant.configure_queue(text, boolean) is
+    'Creates a queue, or changes those of its settings that are named: paused holds first claims of attempts back, what runs goes on and workflows that began are woken.';
+
 create function currant.pause_queue(name text) returns void
     language sql volatile
-as $$
-    insert into currant.queues (name, paused) values (name, true)
-    on conflict on constraint queues_pkey do update set paused = true;
-$$;
+as $$ select currant.configure_queue(name, paused => true); $$;
 comment on function currant.pause_queue(text) is 'Stops first claims of attempts on this queue. What runs goes on, and workflows that began are woken.';
 
 create function currant.resume_queue(name text) returns void
     language sql volatile
-as $$
-    insert into currant.queues (name) values (name)
-    on conflict on constraint queues_pkey do update set paused = false;
-    select pg_notify('currant_ready', name);
-$$;
+as $$ select currant.configure_queue(name, paused => false); $$;
 comment on function currant.resume_queue(text) is 'Ends a pause.';

@@ -365,3 +365,23 @@ async fn a_suspended_workflow_ends_when_its_total_is_over() {
     assert_eq!(maintenance::time_out_overdue(bundle.database.pool(), 10).await.unwrap(), 1);
     assert_eq!(bundle.status(id).await, Some(Status::TimedOut));
 }
+
+#[tokio::test]
+async fn a_paused_queue_holds_first_claims_back_and_lets_go_on_what_has_begun() {
+    let bundle = setup().await;
+    let workflow = bundle.start("checkout", "1").await;
+    let run = bundle.claim_one().await;
+    bundle.write(writes(&run, WorkflowWrites::default(), suspends(0))).await;
+    let configure = |paused: Option<bool>| {
+        sqlx::query("select currant.configure_queue('payments', paused => $1)").bind(paused).execute(bundle.database.pool())
+    };
+    configure(Some(true)).await.unwrap();
+    configure(None).await.unwrap();
+    let task = bundle.start("charge", "1").await;
+    bundle.client.signal(&workflow, "go", &json("1"), None).await.unwrap();
+    assert_eq!(bundle.claim_one().await.id, workflow, "woken, and the task is held back");
+    configure(Some(false)).await.unwrap();
+    assert_eq!(bundle.claim_one().await.id, task);
+    let refused = sqlx::query("select currant.configure_queue('Not A Name')").execute(bundle.database.pool()).await;
+    assert!(refused.is_err());
+}
