@@ -63,7 +63,9 @@ create table currant.ready (
     deadline        timestamptz,
     -- Ends as timed_out if it is still here then: the queue timeout or the total timeout, whichever comes first.
     expires_at      timestamptz,
-    concurrency_key text
+    concurrency_key text,
+    -- The worker that keeps the woken workflow in memory: others leave it to that one for a moment.
+    resident_on     uuid
 );
 create index ready_claim on currant.ready (queue, priority desc, run_at, id);
 create index ready_resuming on currant.ready (queue, priority desc, run_at, id) where resumes;

@@ -21,6 +21,8 @@ create table currant.workflows (
     cancel_requested boolean not null default false,
     -- The total timeout: ends as timed_out if it is still open then.
     deadline         timestamptz,
+    -- While it waits: the worker that keeps it in memory, if one does.
+    resident_on      uuid,
 
     constraint workflow_until_only_while_waiting check (until is null or waiting)
 );

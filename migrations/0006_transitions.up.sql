@@ -9,12 +9,13 @@ as $$
         update currant.workflows
         set waiting = false, until = null
         where id = any (workflow_ids) and waiting
-        returning id, run, attempt, forgiven, losses, deadline
+        returning id, run, attempt, forgiven, losses, deadline, resident_on
     ), readied as (
         insert into currant.ready
-            (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key)
+            (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key,
+             resident_on)
         select woken.id, request.queue, request.priority, currant.now(), woken.attempt, woken.run, true, woken.forgiven,
-               woken.losses, woken.deadline, woken.deadline, request.concurrency_key
+               woken.losses, woken.deadline, woken.deadline, request.concurrency_key, woken.resident_on
         from woken
         join currant.requests request on request.id = woken.id
         returning queue

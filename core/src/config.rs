@@ -95,11 +95,17 @@ settings! {
         /// How long what it claimed stays its own when it is not heard of any more. Others then take over.
         lease: Duration = "15s", env::WORKER_LEASE;
         /// How often it looks for work when no notification arrives. Notifications are hints; this is what work can rely on.
-        poll_interval: Duration = "1s", env::WORKER_POLL_INTERVAL;
+        poll_interval: Duration = "5s", env::WORKER_POLL_INTERVAL;
         /// How long it waits, once it was asked to stop, for what it runs. What is left then is returned to its queue.
         shutdown_grace: Duration = "10s", env::WORKER_SHUTDOWN_GRACE;
         /// How much memory one execution may use. More ends it with the code `out-of-memory`.
         memory_limit: Size = "256MiB", env::WORKER_MEMORY_LIMIT;
+        /// How many workflows that wait it keeps in memory, so that they go on without being replayed. `0` keeps none.
+        resident_count: Count = "1000", env::WORKER_RESIDENT_COUNT;
+        /// Beyond so much memory of the whole worker it drops waiting workflows, those first that wait longest. Nothing is lost by it.
+        resident_memory: Size = "1GiB", env::WORKER_RESIDENT_MEMORY;
+        /// A workflow that has waited for so long is dropped from memory, and replayed when it goes on.
+        resident_time: Duration = "10m", env::WORKER_RESIDENT_TIME;
     }
     /// What a worker says while it runs.
     log: Log {
@@ -149,6 +155,13 @@ impl Config {
 pub struct Size(
     /// In bytes.
     pub u64,
+);
+
+/// A number of things, which may be none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Count(
+    /// How many.
+    pub u32,
 );
 
 /// Where a value was given.
@@ -334,6 +347,12 @@ impl FromText for Vec<String> {
 impl FromText for u32 {
     fn from_text(text: &str) -> Result<u32, String> {
         text.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("`{text}` is not a whole number above 0"))
+    }
+}
+
+impl FromText for Count {
+    fn from_text(text: &str) -> Result<Count, String> {
+        text.parse().map(Count).map_err(|_| format!("`{text}` is not a whole number"))
     }
 }
 

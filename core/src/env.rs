@@ -19,6 +19,12 @@ pub const WORKER_POLL_INTERVAL: &str = "CURRANT_WORKER_POLL_INTERVAL";
 pub const WORKER_SHUTDOWN_GRACE: &str = "CURRANT_WORKER_SHUTDOWN_GRACE";
 /// How much memory one execution may use.
 pub const WORKER_MEMORY_LIMIT: &str = "CURRANT_WORKER_MEMORY_LIMIT";
+/// How many waiting workflows a worker keeps in memory.
+pub const WORKER_RESIDENT_COUNT: &str = "CURRANT_WORKER_RESIDENT_COUNT";
+/// Beyond how much memory of its own a worker drops waiting workflows.
+pub const WORKER_RESIDENT_MEMORY: &str = "CURRANT_WORKER_RESIDENT_MEMORY";
+/// How long a waiting workflow stays in memory.
+pub const WORKER_RESIDENT_TIME: &str = "CURRANT_WORKER_RESIDENT_TIME";
 /// What is logged.
 pub const LOG: &str = "CURRANT_LOG";
 /// When set and not empty, nothing is coloured (no-color.org).

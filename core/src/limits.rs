@@ -16,3 +16,7 @@ pub const LONGEST_MS: u64 = 3_652_500 * 24 * 3_600_000;
 
 /// How often to look for a result behind the notification that may be lost.
 pub const RESULT_POLL: Duration = Duration::from_millis(500);
+
+/// For so long a woken workflow is left to the worker that keeps it in memory. Long enough for that worker to notice, short enough to help
+/// it when it is busy.
+pub const LEFT_TO_RESIDENT: Duration = Duration::from_millis(50);

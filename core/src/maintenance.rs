@@ -14,21 +14,41 @@ use crate::values::Json;
 /// Missed news in one pass. They are rare: two transactions have to meet within a moment.
 const MISSED: i64 = 500;
 
-/// What waking due workflows came to.
+/// What there is to do.
 #[derive(Debug)]
-pub struct Woken {
-    /// Workflows that were woken.
-    pub count: u64,
-    /// How long until the next timer is due, if one is known.
-    pub next_due: Option<Duration>,
+pub struct Todo {
+    /// Executions, or the lease, of a worker that is gone: [`return_expired`].
+    pub lost: bool,
+    /// Executions whose time is over before anybody claimed them: [`time_out_overdue`].
+    pub overdue: bool,
+    /// Parked executions whose function is offered now: [`unpark`].
+    pub unparkable: bool,
+    /// News that two transactions missed to deliver: [`deliver_missed`].
+    pub missed: bool,
+    /// Workflows whose timer is due: [`wake_due`].
+    pub due: bool,
+    /// How long until the next timer or timeout that is known.
+    pub next: Option<Duration>,
+}
+
+/// Looks what there is to do, in one statement.
+pub async fn look(pool: &PgPool) -> Result<Todo, Error> {
+    let row = sqlx::query(sql::MAINTENANCE_LOOK).fetch_one(pool).await?;
+    let next_in_ms: Option<i64> = row.try_get("next_in_ms")?;
+    Ok(Todo {
+        lost: row.try_get("lost")?,
+        overdue: row.try_get("overdue")?,
+        unparkable: row.try_get("unparkable")?,
+        missed: row.try_get("missed")?,
+        due: row.try_get("due")?,
+        next: next_in_ms.map(sql::duration),
+    })
 }
 
 /// Wakes workflows whose timer is due.
-pub async fn wake_due(pool: &PgPool, limit: i64) -> Result<Woken, Error> {
-    let row = sqlx::query(sql::MAINTENANCE_WAKE_DUE).bind(limit).fetch_one(pool).await?;
-    let (woken, next_due_ms): (i64, Option<i64>) = (row.try_get("woken")?, row.try_get("next_due_ms")?);
-    let next_due = next_due_ms.map(|milliseconds| Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)));
-    Ok(Woken { count: u64::try_from(woken).unwrap_or(0), next_due })
+pub async fn wake_due(pool: &PgPool, limit: i64) -> Result<u64, Error> {
+    let woken: i64 = sqlx::query_scalar(sql::MAINTENANCE_WAKE_DUE).bind(limit).fetch_one(pool).await?;
+    Ok(u64::try_from(woken).unwrap_or(0))
 }
 
 /// Returns what workers without a live lease had claimed. An execution that loses its worker too often in a row fails.

@@ -49,6 +49,7 @@ statements! {
     MAINTENANCE_FIND_MISSED = "maintenance/find_missed.sql";
     MAINTENANCE_FIND_OVERDUE = "maintenance/find_overdue.sql";
     MAINTENANCE_FORGET_WORKERS = "maintenance/forget_workers.sql";
+    MAINTENANCE_LOOK = "maintenance/look.sql";
     MAINTENANCE_TAKE_OVER = "maintenance/take_over.sql";
     MAINTENANCE_TIME_OUT = "maintenance/time_out.sql";
     MAINTENANCE_UNPARK = "maintenance/unpark.sql";
@@ -78,9 +79,15 @@ statements! {
     SCHEMA_PLAN_SETTINGS = "schema/plan_settings.sql";
     WORKERS_CANCELLATIONS = "workers/cancellations.sql";
     WORKERS_CLAIMED = "workers/claimed.sql";
+    WORKERS_EVICT = "workers/evict.sql";
     WORKERS_LIST = "workers/list.sql";
     WORKERS_REGISTER = "workers/register.sql";
     WORKERS_RELEASE = "workers/release.sql";
     WORKERS_RENEW = "workers/renew.sql";
     WORKERS_WRITE_PROGRESS = "workers/write_progress.sql";
+}
+
+/// Milliseconds as statements answer them. What already lies behind is no time at all.
+pub(crate) fn duration(milliseconds: i64) -> std::time::Duration {
+    std::time::Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
 }

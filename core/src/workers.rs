@@ -113,6 +113,12 @@ pub async fn claimed(pool: &PgPool, worker: WorkerId) -> Result<Vec<(ExecutionId
     Ok(sqlx::query_as(sql::WORKERS_CLAIMED).bind(worker).fetch_all(pool).await?)
 }
 
+/// Workflows that the worker no longer keeps in memory: others need not leave them to it any more.
+pub async fn evict(pool: &PgPool, worker: WorkerId, workflows: &[ExecutionId]) -> Result<(), Error> {
+    sqlx::query(sql::WORKERS_EVICT).bind(worker).bind(workflows).execute(pool).await?;
+    Ok(())
+}
+
 /// All workers that are known, the oldest first.
 pub async fn list(pool: &PgPool) -> Result<Vec<Worker>, Error> {
     Ok(sqlx::query_as(sql::WORKERS_LIST).fetch_all(pool).await?)

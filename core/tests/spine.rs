@@ -121,7 +121,7 @@ fn charge_child(parent: &Claimed, operation: u32, options: StartOptions) -> NewC
 }
 
 fn suspends(seen: i32) -> Fate {
-    Fate::Suspends { until: None, shortest_new_timer_ms: None, seen }
+    Fate::Suspends { until: None, shortest_new_timer_ms: None, seen, resident_on: None }
 }
 
 #[tokio::test]
@@ -223,11 +223,11 @@ async fn a_timer_wakes_its_workflow_by_the_databases_time() {
     let bundle = setup().await;
     let id = bundle.start("checkout", "1").await;
     let run = bundle.claim_one().await;
-    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(60_000), seen: 0 };
+    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(60_000), seen: 0, resident_on: None };
     bundle.write(writes(&run, WorkflowWrites::default(), fate)).await;
-    assert_eq!(maintenance::wake_due(bundle.database.pool(), 10).await.unwrap().count, 0);
+    assert_eq!(maintenance::wake_due(bundle.database.pool(), 10).await.unwrap(), 0);
     bundle.database.clock().advance(Duration::from_secs(61)).await;
-    assert_eq!(maintenance::wake_due(bundle.database.pool(), 10).await.unwrap().count, 1);
+    assert_eq!(maintenance::wake_due(bundle.database.pool(), 10).await.unwrap(), 1);
     assert_eq!(bundle.status(id).await, Some(Status::Pending));
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use currant_core::executions::{Failure, StartOptions};
 use currant_core::values::Json;
 use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 
 /// The outcome of a step, a child, a timer or a signal, as the guest sees it. Values are JSON text.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,17 +130,35 @@ pub enum Stop {
 
 /// Asks a guest to stop, from any thread.
 #[derive(Clone, Debug, Default)]
-pub struct StopFlag(Arc<AtomicU8>);
+pub struct StopFlag(Arc<Flag>);
+
+#[derive(Debug, Default)]
+struct Flag {
+    reason: AtomicU8,
+    raised: Notify,
+}
 
 impl StopFlag {
     /// Asks the guest to stop; the first reason stands.
     pub fn stop(&self, reason: Stop) {
-        let _ = self.0.compare_exchange(0, reason as u8, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.0.reason.compare_exchange(0, reason as u8, Ordering::Relaxed, Ordering::Relaxed);
+        self.0.raised.notify_waiters();
+    }
+
+    /// Returns once somebody asked.
+    pub async fn stopped(&self) -> Stop {
+        loop {
+            let raised = self.0.raised.notified();
+            if let Some(reason) = self.reason() {
+                return reason;
+            }
+            raised.await;
+        }
     }
 
     /// The reason, if somebody asked.
     pub fn reason(&self) -> Option<Stop> {
-        match self.0.load(Ordering::Relaxed) {
+        match self.0.reason.load(Ordering::Relaxed) {
             1 => Some(Stop::TimedOut),
             2 => Some(Stop::Cancelled),
             3 => Some(Stop::Abandoned),
@@ -176,7 +195,7 @@ pub struct Facts {
 }
 
 /// What a module may touch. Nothing by default.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Grants {
     /// `host:port` pairs that tasks and steps may call by HTTP.
     pub http: Vec<String>,

@@ -23,4 +23,4 @@ pub mod runtime;
 pub mod worker;
 
 pub use self::error::HostError;
-pub use self::worker::{Worker, WorkerSettings};
+pub use self::worker::{ResidentSettings, Worker, WorkerSettings};

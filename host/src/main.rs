@@ -10,7 +10,7 @@ use currant_core::config::Config;
 use currant_core::ids::QueueName;
 use currant_core::{pool, schema};
 use currant_host::runtime::{self, RuntimeSettings};
-use currant_host::{Worker, WorkerSettings, dev};
+use currant_host::{ResidentSettings, Worker, WorkerSettings, dev};
 use sqlx::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -194,10 +194,15 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
         lease: config.worker.lease,
         poll_interval: config.worker.poll_interval,
         shutdown_grace: config.worker.shutdown_grace,
+        residents: ResidentSettings {
+            count: config.worker.resident_count.0,
+            memory: config.worker.resident_memory.0,
+            time: config.worker.resident_time,
+        },
         runtime: RuntimeSettings {
             memory_limit: config.worker.memory_limit.0 as usize,
-            // A run never waits for an instance that another slot's run holds.
-            instances: defaults.runtime.instances.max(config.worker.slots),
+            // A run never waits for an instance that another one holds. Residents that were dropped are gone a moment later.
+            instances: (config.worker.slots + config.worker.resident_count.0).saturating_mul(9) / 8,
             ..defaults.runtime
         },
         ..defaults

@@ -11,10 +11,8 @@ use tracing::{debug, info};
 use crate::error::causes;
 use crate::worker::Services;
 
-/// Due timers are looked up this often, and sooner when this worker knows of one.
-const TIMERS: Duration = Duration::from_secs(1);
-/// Everything else: lost workers, deadlines, parked executions, missed news.
-const REST: Duration = Duration::from_secs(2);
+/// How often to look whether there is anything to do; sooner when something is known to be due.
+const LOOK: Duration = Duration::from_secs(2);
 /// Rows in one pass: enough to keep up, few enough that nobody waits for its locks.
 const LIMIT: i64 = 500;
 
@@ -22,49 +20,49 @@ const LIMIT: i64 = 500;
 pub(crate) async fn run_until(services: Arc<Services>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
-        () = wake_due(&services) => {}
-        () = the_rest(&services) => {}
+        () = look_and_do(&services) => {}
     }
 }
 
-async fn wake_due(services: &Services) {
-    loop {
-        match maintenance::wake_due(&services.pool, LIMIT).await {
-            Ok(woken) => {
-                if woken.count > 0 {
-                    debug!(workflows = woken.count, "timers are due");
-                    services.work.notify_one();
-                }
-                if let Some(next) = woken.next_due {
-                    services.due.expect_in(next);
-                }
-            }
-            Err(error) => debug!(error = causes(&error), "due timers could not be looked up"),
-        }
-        services.due.wait(TIMERS).await;
-    }
-}
-
-async fn the_rest(services: &Services) {
+async fn look_and_do(services: &Services) {
     loop {
         match pass(services).await {
             Ok(true) => services.work.notify_one(),
             Ok(false) => {}
             Err(error) => debug!(error = causes(&error), "maintenance could not be done"),
         }
-        tokio::time::sleep(REST.mul_f64(rand::random_range(0.75..1.0))).await;
+        services.due.wait(LOOK.mul_f64(rand::random_range(0.75..1.0))).await;
     }
 }
 
 /// True when something became ready.
 async fn pass(services: &Services) -> Result<bool, currant_core::Error> {
     let pool = &services.pool;
-    let returned = maintenance::return_expired(pool, LIMIT).await?;
-    if returned > 0 {
-        info!(executions = returned, "taken over from workers that are gone");
+    let todo = maintenance::look(pool).await?;
+    let mut done = 0;
+    if todo.due {
+        done += maintenance::wake_due(pool, LIMIT).await?;
     }
-    let timed_out = maintenance::time_out_overdue(pool, LIMIT).await?;
-    let unparked = maintenance::unpark(pool, LIMIT).await?;
-    let delivered = maintenance::deliver_missed(pool).await?;
-    Ok(returned + timed_out + unparked + delivered > 0)
+    if todo.lost {
+        let returned = maintenance::return_expired(pool, LIMIT).await?;
+        if returned > 0 {
+            info!(executions = returned, "taken over from workers that are gone");
+        }
+        done += returned;
+    }
+    if todo.overdue {
+        done += maintenance::time_out_overdue(pool, LIMIT).await?;
+    }
+    if todo.unparkable {
+        done += maintenance::unpark(pool, LIMIT).await?;
+    }
+    if todo.missed {
+        done += maintenance::deliver_missed(pool).await?;
+    }
+    // After a full pass there may be more.
+    let next = if done >= LIMIT as u64 { Some(Duration::ZERO) } else { todo.next };
+    if let Some(next) = next {
+        services.due.expect_in(next);
+    }
+    Ok(done > 0)
 }

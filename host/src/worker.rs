@@ -15,6 +15,7 @@ mod hints;
 mod lease;
 mod logs;
 mod registry;
+mod residents;
 mod run;
 mod services;
 mod settings;
@@ -34,7 +35,7 @@ use tracing::{info, warn};
 
 use self::commit::Committer;
 pub(crate) use self::services::Services;
-pub use self::settings::WorkerSettings;
+pub use self::settings::{ResidentSettings, WorkerSettings};
 use crate::error::{HostError, causes};
 use crate::guest::Stop;
 use crate::maintenance;
@@ -80,6 +81,7 @@ impl Worker {
         loops.spawn(hints::listen_until(services.clone(), stop.clone()));
         loops.spawn(deployments::decide_until(services.clone(), stop.clone()));
         loops.spawn(maintenance::run_until(services.clone(), stop.clone()));
+        loops.spawn(residents::tidy_until(services.clone(), stop.clone()));
         // Heartbeats go on while executions finish.
         let finish = CancellationToken::new();
         let heartbeats = tokio::spawn(heartbeats::beat_until(services.clone(), finish.clone()));

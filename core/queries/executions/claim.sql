@@ -1,45 +1,57 @@
--- $1 worker · $2 queues, or null for all of them · $3 how many
--- Answers at least one row: how many were found, and each that was claimed; a worker without a lease finds none.
+-- $1 worker · $2 queues, or null for all of them · $3 how many · $4 how long, in milliseconds, a woken workflow is left to the worker that
+-- keeps it in memory
+-- Answers at least one row: how many were found, in how many milliseconds the next one can be claimed, and each that was claimed; a
+-- worker without a lease finds none.
 -- One ordered probe of the index per queue and priority: no queue is walked through for another's sake, and nothing that is not yet due.
 -- No lock on workflows: who cancels locks those first, and ready after.
-with candidate as (
-    select found.id, found.priority, found.run_at
+with recursive level as (
+    select queue.name as queue, queue.paused,
+           (select ready.priority
+            from currant.ready
+            where ready.queue = queue.name
+            order by ready.priority desc
+            limit 1) as priority
     from currant.queues queue
-    cross join lateral (
-        (with recursive level as (
-            (select ready.priority
-             from currant.ready
-             where ready.queue = queue.name and not queue.paused
-             order by ready.priority desc
-             limit 1)
-            union all
-            select (select ready.priority
-                    from currant.ready
-                    where ready.queue = queue.name and ready.priority < level.priority
-                    order by ready.priority desc
-                    limit 1)
-            from level
-            where level.priority is not null
-        )
-        select due.id, due.priority, due.run_at
+    where $2::text[] is null or queue.name = any ($2)
+    union all
+    select level.queue, level.paused,
+           (select ready.priority
+            from currant.ready
+            where ready.queue = level.queue and ready.priority < level.priority
+            order by ready.priority desc
+            limit 1)
+    from level
+    where level.priority is not null and not level.paused
+), served as (
+    select level.queue, level.priority from level where level.priority is not null and not level.paused
+), candidate as (
+    select found.id, found.priority, found.run_at
+    from (
+        select due.*
+        from served
+        cross join lateral (
+            select ready.id, ready.priority, ready.run_at
+            from currant.ready
+            where ready.queue = served.queue and ready.priority = served.priority and ready.run_at <= currant.now()
+              and (ready.resident_on is null or ready.resident_on = $1
+                   or ready.run_at <= currant.now() - $4::bigint * interval '1 ms')
+            order by ready.run_at, ready.id
+            limit $3
+        ) as due
+        union all
+        -- A paused queue lets go on what has begun.
+        select begun.*
         from level
         cross join lateral (
             select ready.id, ready.priority, ready.run_at
             from currant.ready
-            where ready.queue = queue.name and ready.priority = level.priority and ready.run_at <= currant.now()
-            order by ready.run_at, ready.id
+            where ready.queue = level.queue and ready.resumes and ready.run_at <= currant.now()
+            order by ready.priority desc, ready.run_at, ready.id
             limit $3
-        ) as due)
-        union all
-        -- A paused queue lets go on what has begun.
-        (select ready.id, ready.priority, ready.run_at
-         from currant.ready
-         where queue.paused and ready.queue = queue.name and ready.resumes and ready.run_at <= currant.now()
-         order by ready.priority desc, ready.run_at, ready.id
-         limit $3)
+        ) as begun
+        where level.paused
     ) as found
-    where ($2::text[] is null or queue.name = any ($2))
-      and exists (select from currant.worker_heartbeats worker where worker.id = $1 and worker.lease_until > currant.now())
+    where exists (select from currant.worker_heartbeats worker where worker.id = $1 and worker.lease_until > currant.now())
     order by found.priority desc, found.run_at, found.id
     limit $3
 ), mine as (
@@ -75,8 +87,25 @@ with candidate as (
         (id, run, worker_id, attempt, forgiven, losses, rate_limited, digest, claimed_at, heartbeat_at, progress, deadline)
     select id, run, $1, attempt, forgiven, losses, rate_limited, digest, currant.now(), currant.now(), progress, deadline
     from known
+), found as (
+    select count(*) as candidates from candidate
 )
-select found.candidates, known.*, currant.now() as claimed_at
-from (select count(*) as candidates from candidate) as found
+select found.candidates,
+       case when found.candidates < $3 then
+           (select (extract(epoch from min(soon.at) - currant.now()) * 1000)::bigint
+            from served
+            cross join lateral (
+                select case when ready.run_at > currant.now() then ready.run_at
+                            else ready.run_at + $4::bigint * interval '1 ms' end as at
+                from currant.ready
+                where ready.queue = served.queue and ready.priority = served.priority
+                  and ready.run_at > currant.now() - $4::bigint * interval '1 ms'
+                  and (ready.run_at > currant.now() or ready.resident_on <> $1)
+                order by ready.run_at, ready.id
+                limit 1
+            ) as soon)
+       end as next_in_ms,
+       known.*, currant.now() as claimed_at
+from found
 left join known on true
 order by known.priority desc, known.run_at, known.id;

@@ -11,20 +11,17 @@ with due as (
     set waiting = false, until = null
     from due
     where workflow.id = due.id and workflow.waiting
-    returning workflow.id, workflow.run, workflow.attempt, workflow.forgiven, workflow.losses, workflow.deadline
+    returning workflow.id, workflow.run, workflow.attempt, workflow.forgiven, workflow.losses, workflow.deadline,
+              workflow.resident_on
 ), readied as (
     insert into currant.ready
-        (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key)
+        (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key, resident_on)
     select woken.id, request.queue, request.priority, currant.now(), woken.attempt, woken.run, true, woken.forgiven, woken.losses,
-           woken.deadline, woken.deadline, request.concurrency_key
+           woken.deadline, woken.deadline, request.concurrency_key, woken.resident_on
     from woken
     join currant.requests request on request.id = woken.id
     returning queue
 ), hinted as (
     select count(pg_notify('currant_ready', queue)) as queues from (select distinct queue from readied) as queues
 )
-select (select count(*) from readied) as woken,
-       (select queues from hinted) as hinted,
-       (select (extract(epoch from min(until) - currant.now()) * 1000)::bigint
-        from currant.workflows
-        where until > currant.now()) as next_due_ms;
+select count(*) from readied where (select queues from hinted) >= 0;

@@ -1,11 +1,14 @@
 //! Claiming: what is ready becomes running, in one statement.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
 
 use super::{Kind, RetryOverrides, RetryPolicy, Timeouts};
 use crate::Error;
 use crate::ids::{Digest, ExecutionId, FunctionName, QueueName, TaskId, WorkerId};
+use crate::limits::LEFT_TO_RESIDENT;
 use crate::sql;
 use crate::values::Json;
 
@@ -16,6 +19,8 @@ pub struct Claims {
     pub claimed: Vec<Claimed>,
     /// Whether other workers took some of what was found at the same moment: there may be more.
     pub contended: bool,
+    /// How long until the next one that is known can be claimed; none when as many as asked for were found.
+    pub next: Option<Duration>,
 }
 
 /// A claimed execution, with everything that a run needs to know.
@@ -72,10 +77,18 @@ pub struct Claimed {
 /// Claims up to `slots` executions of these queues, or of all of them: priority first, then the one that waits longest.
 pub async fn claim(pool: &PgPool, worker: WorkerId, queues: Option<&[QueueName]>, slots: u32) -> Result<Claims, Error> {
     let queues: Option<Vec<&str>> = queues.map(|queues| queues.iter().map(QueueName::as_str).collect());
-    let rows = sqlx::query(sql::EXECUTIONS_CLAIM).bind(worker).bind(queues).bind(i64::from(slots)).fetch_all(pool).await?;
-    let candidates: i64 = rows.first().map_or(Ok(0), |row| row.try_get("candidates"))?;
+    let rows = sqlx::query(sql::EXECUTIONS_CLAIM)
+        .bind(worker)
+        .bind(queues)
+        .bind(i64::from(slots))
+        .bind(LEFT_TO_RESIDENT.as_millis() as i64)
+        .fetch_all(pool)
+        .await?;
+    let Some(first) = rows.first() else { return Err(Error::Unreadable("a claim without an answer".into())) };
+    let candidates: i64 = first.try_get("candidates")?;
+    let next_in_ms: Option<i64> = first.try_get("next_in_ms")?;
     let claimed = rows.iter().filter_map(|row| claimed(row).transpose()).collect::<Result<Vec<_>, _>>()?;
-    Ok(Claims { contended: candidates > claimed.len() as i64, claimed })
+    Ok(Claims { contended: candidates > claimed.len() as i64, next: next_in_ms.map(sql::duration), claimed })
 }
 
 /// None is the row that only says how many were found.

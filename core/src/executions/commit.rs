@@ -19,7 +19,7 @@ use sqlx::{Acquire, PgConnection, Row};
 use super::{Failure, Kind, StartOptions};
 use crate::Error;
 use crate::error::connection_broke;
-use crate::ids::{Digest, ExecutionId, FunctionName};
+use crate::ids::{Digest, ExecutionId, FunctionName, WorkerId};
 use crate::inbox::News;
 use crate::journal::JournalRow;
 use crate::limits::LONGEST_MS;
@@ -117,6 +117,8 @@ pub enum Fate {
         shortest_new_timer_ms: Option<u64>,
         /// The highest arrival that the run has loaded.
         seen: i32,
+        /// The worker that keeps it in memory.
+        resident_on: Option<WorkerId>,
     },
     /// The execution ends.
     Ends(Ending),

@@ -27,6 +27,7 @@ const HOT: &[&str] = &[
     "inbox/unseen.sql",
     "journal/load.sql",
     "maintenance/find_overdue.sql",
+    "maintenance/look.sql",
     "maintenance/take_over.sql",
     "maintenance/time_out.sql",
     "maintenance/wake_due.sql",

@@ -77,10 +77,10 @@ async fn a_woken_workflow_that_nobody_claims_ends_when_its_total_is_over() {
     let world = World::new().await;
     let id = start(&world, "checkout", total(MINUTE)).await;
     let run = world.claimed(id).await;
-    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(1_000), seen: 0 };
+    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(1_000), seen: 0, resident_on: None };
     world.written(decides(&run, WorkflowWrites::default(), fate)).await;
     world.advance(2).await;
-    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 1);
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap(), 1);
     world.advance(60).await;
     assert_eq!(overdue(&world).await, 1);
     assert_eq!(world.status(id).await, "timed_out");

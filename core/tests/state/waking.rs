@@ -155,10 +155,10 @@ async fn a_timer_that_is_due_keeps_its_workflow_awake() {
     let world = World::new().await;
     let run = world.run("checkout").await;
     let until = Some(run.claimed_at);
-    let fate = Fate::Suspends { until, shortest_new_timer_ms: None, seen: 0 };
+    let fate = Fate::Suspends { until, shortest_new_timer_ms: None, seen: 0, resident_on: None };
     let verdict = world.commit(decides(&run, WorkflowWrites::default(), fate)).await;
     assert!(matches!(verdict, Verdict::News { inbox, .. } if inbox.is_empty()));
-    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(0), seen: 0 };
+    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(0), seen: 0, resident_on: None };
     let verdict = world.commit(decides(&run, WorkflowWrites::default(), fate)).await;
     assert!(matches!(verdict, Verdict::News { .. }), "a timer of no length is due when it is recorded");
 }
@@ -168,15 +168,16 @@ async fn the_earliest_of_new_and_old_timers_wakes() {
     let world = World::new().await;
     let run = world.run("checkout").await;
     let until = Some(run.claimed_at + chrono::TimeDelta::seconds(100));
-    let fate = Fate::Suspends { until, shortest_new_timer_ms: Some(40_000), seen: 0 };
+    let fate = Fate::Suspends { until, shortest_new_timer_ms: Some(40_000), seen: 0, resident_on: None };
     world.written(decides(&run, WorkflowWrites::default(), fate)).await;
-    let woken = maintenance::wake_due(world.pool(), 10).await.unwrap();
-    assert_eq!(woken.count, 0);
-    let next = woken.next_due.expect("a timer is known").as_secs();
+    let todo = maintenance::look(world.pool()).await.unwrap();
+    assert!(!todo.due);
+    let next = todo.next.expect("a timer is known").as_secs();
     assert!((35..=40).contains(&next), "{next}");
     world.advance(41).await;
-    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 1);
-    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 0);
+    assert!(maintenance::look(world.pool()).await.unwrap().due);
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap(), 1);
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap(), 0);
     world.claimed(run.id).await;
 }
 
@@ -184,25 +185,24 @@ async fn the_earliest_of_new_and_old_timers_wakes() {
 async fn a_timer_longer_than_the_calendar_waits() {
     let world = World::new().await;
     let run = world.run("checkout").await;
-    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(u64::MAX), seen: 0 };
+    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(u64::MAX), seen: 0, resident_on: None };
     world.written(decides(&run, WorkflowWrites::default(), fate)).await;
-    let woken = maintenance::wake_due(world.pool(), 10).await.unwrap();
-    assert_eq!(woken.count, 0);
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn a_timer_and_a_signal_at_once_wake_once() {
     let world = World::new().await;
     let run = world.run("checkout").await;
-    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(1_000), seen: 0 };
+    let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(1_000), seen: 0, resident_on: None };
     world.written(decides(&run, WorkflowWrites::default(), fate)).await;
     world.advance(2).await;
     let mut other = world.database.connect().await;
     let mut signalling = other.begin().await.unwrap();
     sqlx::query("select currant.signal($1, 'go')").bind(run.id).execute(&mut *signalling).await.unwrap();
-    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 0, "its row is in the signal's hands");
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap(), 0, "its row is in the signal's hands");
     signalling.commit().await.unwrap();
-    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap().count, 0);
+    assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap(), 0);
     world.claimed(run.id).await;
 }
 

@@ -231,7 +231,7 @@ pub(crate) fn suspends(run: &Claimed) -> Activation {
 
 /// Waits for news after this arrival, without a timer.
 pub(crate) fn waits(seen: i32) -> Fate {
-    Fate::Suspends { until: None, shortest_new_timer_ms: None, seen }
+    Fate::Suspends { until: None, shortest_new_timer_ms: None, seen, resident_on: None }
 }
 
 /// Starts children and waits for them.

@@ -47,7 +47,7 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = services.work.notified() => {}
-                        () = services.retries.wait(pause) => {}
+                        () = services.claimable.wait(pause) => {}
                     }
                 }
             }
@@ -68,16 +68,15 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
 async fn claim_and_start(services: &Arc<Services>) -> Result<Option<Duration>, currant_core::Error> {
     let free = services.slots.available_permits();
     let queues = services.settings.queues.as_deref();
-    let Claims { claimed, contended } = claim(&services.pool, services.id, queues, free as u32).await?;
+    let Claims { claimed, contended, next } = claim(&services.pool, services.id, queues, free as u32).await?;
     let more = contended || claimed.len() == free;
     for execution in claimed {
-        let permit = services.slots.clone().try_acquire_owned().expect("only this loop takes permits, and it counted them");
-        let held = services.hold(execution.id, execution.run);
-        let services = services.clone();
-        services.clone().runs.spawn(async move {
-            run(services, execution).await;
-            drop((held, permit));
-        });
+        let slot = services.slots.clone().try_acquire_owned().expect("only this loop takes permits, and it counted them");
+        let hands = services.hold(execution.id, execution.run, slot);
+        services.runs.spawn(run(services.clone(), execution, hands));
+    }
+    if let Some(next) = next {
+        services.claimable.expect_in(next);
     }
     Ok((!more).then(|| services.settings.poll_interval.mul_f64(rand::random_range(0.75..1.0))))
 }

@@ -14,14 +14,13 @@ const LINES: usize = 1_000;
 
 /// Collects a run's log lines, in order, up to a bound.
 pub(crate) struct Logs {
-    /// Lines get the database's time: that of the claim, plus what has passed since on this machine.
-    claimed_at: DateTime<Utc>,
-    since: Instant,
     lines: Mutex<Lines>,
 }
 
-#[derive(Default)]
 struct Lines {
+    /// Lines get the database's time: that of the claim, plus what has passed since on this machine.
+    claimed_at: DateTime<Utc>,
+    since: Instant,
     waiting: Vec<LogLine>,
     written: usize,
     dropped: usize,
@@ -29,7 +28,12 @@ struct Lines {
 
 impl Logs {
     pub(crate) fn new(claimed_at: DateTime<Utc>) -> Logs {
-        Logs { claimed_at, since: Instant::now(), lines: Mutex::default() }
+        Logs { lines: Mutex::new(Lines::new(claimed_at)) }
+    }
+
+    /// A new run begins, with lines of its own.
+    pub(crate) fn begin(&self, claimed_at: DateTime<Utc>) {
+        *self.lines.lock().expect("no panic while held") = Lines::new(claimed_at);
     }
 
     /// Takes what has gathered.
@@ -44,6 +48,12 @@ impl Logs {
     pub(crate) fn is_empty(&self) -> bool {
         self.lines.lock().expect("no panic while held").waiting.is_empty()
     }
+}
+
+impl Lines {
+    fn new(claimed_at: DateTime<Utc>) -> Lines {
+        Lines { claimed_at, since: Instant::now(), waiting: Vec::new(), written: 0, dropped: 0 }
+    }
 
     fn now(&self) -> DateTime<Utc> {
         self.claimed_at + chrono::TimeDelta::from_std(self.since.elapsed()).unwrap_or_default()
@@ -52,8 +62,8 @@ impl Logs {
 
 impl LogSink for Logs {
     fn log(&self, level: Level, message: String, attributes: Vec<(String, String)>) {
-        let at = self.now();
         let mut lines = self.lines.lock().expect("no panic while held");
+        let at = lines.now();
         let number = lines.written + lines.waiting.len();
         if number > LINES || lines.dropped > 0 {
             lines.dropped += 1;

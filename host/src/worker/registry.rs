@@ -1,7 +1,7 @@
 //! The runs of a worker by execution, so that others can reach them.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use currant_core::ids::ExecutionId;
 
@@ -13,34 +13,43 @@ pub(crate) trait Stoppable {
 }
 
 /// What runs now.
-pub(crate) struct Registry<T>(Mutex<HashMap<ExecutionId, T>>);
+pub(crate) struct Registry<T>(Arc<Mutex<Runs<T>>>);
+
+struct Runs<T> {
+    by_id: HashMap<ExecutionId, (u64, T)>,
+    /// Tells two runs of one execution apart, while the first is still leaving.
+    drawn: u64,
+}
 
 impl<T> Default for Registry<T> {
     fn default() -> Registry<T> {
-        Registry(Mutex::default())
+        Registry(Arc::new(Mutex::new(Runs { by_id: HashMap::new(), drawn: 0 })))
     }
 }
 
 impl<T: Clone> Registry<T> {
     /// Enters a run; it leaves when the answer is dropped.
-    pub(crate) fn enter(&self, id: ExecutionId, run: T) -> Entered<'_, T> {
-        self.runs().insert(id, run);
-        Entered { registry: self, id }
+    pub(crate) fn enter(&self, id: ExecutionId, run: T) -> Entered<T> {
+        let mut runs = self.runs();
+        runs.drawn += 1;
+        let number = runs.drawn;
+        runs.by_id.insert(id, (number, run));
+        Entered { runs: self.0.clone(), id, number }
     }
 
     pub(crate) fn get(&self, id: ExecutionId) -> Option<T> {
-        self.runs().get(&id).cloned()
+        self.runs().by_id.get(&id).map(|(_, run)| run.clone())
     }
 
     pub(crate) fn map<R>(&self, mut f: impl FnMut(ExecutionId, &T) -> R) -> Vec<R> {
-        self.runs().iter().map(|(id, run)| f(*id, run)).collect()
+        self.runs().by_id.iter().map(|(id, (_, run))| f(*id, run)).collect()
     }
 
-    pub(crate) fn for_each(&self, f: impl FnMut(&T)) {
-        self.runs().values().for_each(f);
+    pub(crate) fn for_each(&self, mut f: impl FnMut(&T)) {
+        self.runs().by_id.values().for_each(|(_, run)| f(run));
     }
 
-    fn runs(&self) -> std::sync::MutexGuard<'_, HashMap<ExecutionId, T>> {
+    fn runs(&self) -> MutexGuard<'_, Runs<T>> {
         self.0.lock().expect("no panic while held")
     }
 }
@@ -52,13 +61,17 @@ impl<T: Clone + Stoppable> Registry<T> {
 }
 
 /// Keeps a run in its registry.
-pub(crate) struct Entered<'a, T: Clone> {
-    registry: &'a Registry<T>,
+pub(crate) struct Entered<T> {
+    runs: Arc<Mutex<Runs<T>>>,
     id: ExecutionId,
+    number: u64,
 }
 
-impl<T: Clone> Drop for Entered<'_, T> {
+impl<T> Drop for Entered<T> {
     fn drop(&mut self) {
-        self.registry.runs().remove(&self.id);
+        let mut runs = self.runs.lock().expect("no panic while held");
+        if runs.by_id.get(&self.id).is_some_and(|(number, _)| *number == self.number) {
+            runs.by_id.remove(&self.id);
+        }
     }
 }

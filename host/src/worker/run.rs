@@ -11,30 +11,34 @@ use tracing::{Instrument, debug, error, info_span, warn};
 
 use super::commit::Written;
 use super::logs::Logs;
-use super::services::Services;
+use super::services::{Hands, Services};
 use super::{task, workflow};
 use crate::error::causes;
-use crate::guest::{Call, Facts, Returned, Role, Stop, StopFlag};
+use crate::guest::{Call, Facts, Grants, Returned, Role, Stop, StopFlag};
 use crate::runtime::Module;
 
 /// Times that a task may answer `rate-limited` before that is a failure: a queue that is always too fast is a mistake, not a pace.
 const RATE_LIMITED_AT_MOST: i16 = 100;
 
 /// Runs a claimed execution until it ended, failed, was suspended, or is no longer ours.
-pub(crate) async fn run(services: Arc<Services>, claimed: Claimed) {
+pub(crate) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands) {
     let span = info_span!(
         "run", execution.id = %claimed.id, execution.run = claimed.run, function.name = %claimed.function,
         queue.name = %claimed.queue, attempt = claimed.attempt
     );
     async {
+        let (claimed, hands) = match workflow::resume(&services, claimed, hands).await {
+            Ok(()) => return,
+            Err(to_start) => *to_start,
+        };
         let Some(digest) = claimed.digest else {
             debug!("nothing deployed offers this function: parked");
             return settle(&services, activation(&claimed, Fate::Parked)).await;
         };
         match services.runtime.load(&digest).await {
             Ok(module) => match claimed.kind {
-                Kind::Task => task::run(services, claimed, module).await,
-                Kind::Workflow => workflow::run(services, claimed, module).await,
+                Kind::Task => task::run(services, claimed, hands, module).await,
+                Kind::Workflow => workflow::run(services, claimed, hands, module).await,
             },
             Err(unavailable) => {
                 warn!(module.digest = %digest, error = causes(&unavailable), "the module cannot be loaded");
@@ -76,7 +80,7 @@ pub(super) async fn settle(services: &Services, activation: Activation) {
         Written::Answered(Verdict::Lost) => debug!("taken over, or written before"),
         _ => {
             if let Some(pause) = again_after {
-                services.retries.expect_in(pause);
+                services.claimable.expect_in(pause);
             }
         }
     }
@@ -120,17 +124,16 @@ pub(super) fn fate_of(claimed: &Claimed, returned: Returned) -> Fate {
 }
 
 /// The call of the guest for a claimed execution.
-pub(super) async fn call(
-    services: &Services,
+pub(super) fn call(
     claimed: &Claimed,
     module: &Module,
     role: Role,
     logs: Arc<Logs>,
     stop: StopFlag,
     deadline: Option<u64>,
-) -> Result<Call, currant_core::Error> {
-    let grants = services.grants(claimed.module.as_deref()).await?;
-    Ok(Call {
+    grants: Arc<Grants>,
+) -> Call {
+    Call {
         function: claimed.function.to_string(),
         input: claimed.input.as_str().to_string(),
         facts: Facts {
@@ -150,5 +153,5 @@ pub(super) async fn call(
         role,
         logs,
         stop,
-    })
+    }
 }

@@ -8,11 +8,12 @@ use currant_core::executions::commit::{Activation, Verdict};
 use currant_core::ids::{ExecutionId, ModuleName, WorkerId};
 use currant_core::modules;
 use sqlx::PgPool;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::commit::{Committer, Written};
 use super::registry::{Registry, Stoppable};
+use super::residents::Residents;
 use super::settings::WorkerSettings;
 use super::task::TaskRun;
 use super::timers::Timers;
@@ -39,12 +40,14 @@ pub(crate) struct Services {
     pub(crate) cancellations: Notify,
     /// When the next timer of a suspended workflow is due.
     pub(crate) due: Timers,
-    /// When the next retry of what this worker ran can be claimed.
-    pub(crate) retries: Timers,
+    /// When the next execution can be claimed.
+    pub(crate) claimable: Timers,
     /// The runs that this worker has in its hands, from their claim until they have written their fate.
     held: Arc<Mutex<HashSet<(ExecutionId, i32)>>>,
     pub(crate) tasks: Registry<Arc<TaskRun>>,
     pub(crate) workflows: Registry<StopFlag>,
+    /// Workflows that wait in memory.
+    pub(crate) residents: Residents,
     /// Every run, until it has written its fate.
     pub(crate) runs: TaskTracker,
     grants: Mutex<HashMap<String, (Instant, Arc<Grants>)>>,
@@ -64,12 +67,13 @@ impl Services {
             runtime,
             committer,
             slots: Arc::new(Semaphore::new(settings.slots as usize)),
+            residents: Residents::new(settings.residents.clone()),
             settings,
             work: Notify::new(),
             deployments: Notify::new(),
             cancellations: Notify::new(),
             due: Timers::default(),
-            retries: Timers::default(),
+            claimable: Timers::default(),
             held: Arc::default(),
             tasks: Registry::default(),
             workflows: Registry::default(),
@@ -79,9 +83,9 @@ impl Services {
     }
 
     /// Takes a run into the worker's hands, until the answer is dropped.
-    pub(crate) fn hold(&self, id: ExecutionId, run: i32) -> Held {
+    pub(crate) fn hold(&self, id: ExecutionId, run: i32, slot: OwnedSemaphorePermit) -> Hands {
         self.held.lock().expect("no panic while held").insert((id, run));
-        Held { all: self.held.clone(), this: (id, run) }
+        Hands { all: self.held.clone(), this: (id, run), _slot: slot }
     }
 
     /// Whether a run is in the worker's hands.
@@ -115,23 +119,26 @@ impl Services {
 
     /// The worker shuts down: tasks that listen stop early, workflows go back at their next wait at the latest.
     pub(crate) fn ask_all_to_stop(&self) {
+        self.residents.close();
         self.tasks.for_each(|task| task.shut_down());
     }
 
     /// Nothing that runs is ours any more.
     pub(crate) fn abandon_all(&self) {
+        self.residents.close();
         self.tasks.stop_all(Stop::Abandoned);
         self.workflows.stop_all(Stop::Abandoned);
     }
 }
 
-/// Keeps a run in its worker's hands.
-pub(crate) struct Held {
+/// Keeps a run in its worker's hands, and in its slot.
+pub(crate) struct Hands {
     all: Arc<Mutex<HashSet<(ExecutionId, i32)>>>,
     this: (ExecutionId, i32),
+    _slot: OwnedSemaphorePermit,
 }
 
-impl Drop for Held {
+impl Drop for Hands {
     fn drop(&mut self) {
         self.all.lock().expect("no panic while held").remove(&self.this);
     }

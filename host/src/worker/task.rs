@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::logs::{FLUSH, Logs};
 use super::run::{activation, after_failure, call, fate_of, settle};
-use super::services::Services;
+use super::services::{Hands, Services};
 use crate::guest::{Returned, Role, Stop, StopFlag, TaskCalls};
 use crate::runtime::Module;
 
@@ -88,7 +88,14 @@ impl TaskCalls for TaskRun {
 }
 
 /// Runs one attempt and writes what came of it.
-pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<Module>) {
+pub(super) async fn run(services: Arc<Services>, claimed: Claimed, _hands: Hands, module: Arc<Module>) {
+    let grants = match services.grants(claimed.module.as_deref()).await {
+        Ok(grants) => grants,
+        Err(error) => {
+            let failure = Failure::of_host("module-unavailable", format!("its grants cannot be read: {error}"), true);
+            return settle(&services, activation(&claimed, after_failure(&claimed, failure))).await;
+        }
+    };
     let task = Arc::new(TaskRun::new(&claimed));
     let registered = services.tasks.enter(claimed.id, task.clone());
     let logs = Arc::new(Logs::new(claimed.claimed_at));
@@ -96,14 +103,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<M
     let deadline = limit.and_then(|limit| {
         u64::try_from((claimed.claimed_at + chrono::TimeDelta::from_std(limit).ok()?).timestamp_millis()).ok()
     });
-    let call =
-        match call(&services, &claimed, &module, Role::Task(task.clone()), logs.clone(), task.stop.clone(), deadline).await {
-            Ok(call) => call,
-            Err(error) => {
-                let failure = Failure::of_host("module-unavailable", format!("its grants cannot be read: {error}"), true);
-                return settle(&services, activation(&claimed, after_failure(&claimed, failure))).await;
-            }
-        };
+    let call = call(&claimed, &module, Role::Task(task.clone()), logs.clone(), task.stop.clone(), deadline, grants);
     let returned = {
         let running = services.runtime.run(&module, call);
         watch(&services, &claimed, &task, &logs, limit, running).await

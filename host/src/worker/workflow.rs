@@ -16,19 +16,37 @@ use tracing::{debug, warn};
 
 use super::commit::Written;
 use super::logs::Logs;
+use super::registry::Entered;
+use super::residents::{Place, Resumption};
 use super::run::{activation, after_failure, call, fate_of, settle};
-use super::services::Services;
+use super::services::{Hands, Services};
 use crate::error::causes;
-use crate::guest::{Outcome, Refused, Returned, Role, Stop, StopFlag, Waited, WorkflowCalls};
-use crate::journal::{BeganStep, Divergence, Fault, Journal, Wait, Writes};
+use crate::guest::{Grants, Outcome, Refused, Returned, Role, Stop, StopFlag, Waited, WorkflowCalls};
+use crate::journal::{BeganStep, Blocked, Divergence, Fault, Journal, Wait, Writes};
 use crate::runtime::Module;
 
-/// Runs a workflow until it ended, or waits for something that has not happened yet.
-pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<Module>) {
-    let journal = match load(&services, &claimed, &module).await {
-        Ok(journal) => journal,
+/// Hands a claimed workflow to its instance, if it waits in memory. Given back is what has to be started.
+pub(super) async fn resume(services: &Services, claimed: Claimed, hands: Hands) -> Result<(), Box<(Claimed, Hands)>> {
+    if claimed.kind != Kind::Workflow {
+        return Err(Box::new((claimed, hands)));
+    }
+    match services.grants(claimed.module.as_deref()).await {
+        Ok(grants) => services.residents.resume(claimed, hands, &grants),
+        // It will be asked again, and said what is wrong.
+        Err(_) => Err(Box::new((claimed, hands))),
+    }
+}
+
+/// Runs a workflow until it ended, or is no longer in memory.
+pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands, module: Arc<Module>) {
+    let loaded = async {
+        let grants = services.grants(claimed.module.as_deref()).await.map_err(Unreadable::Database)?;
+        Ok((grants, load(&services, &claimed, &module).await?))
+    };
+    let (grants, journal) = match loaded.await {
+        Ok(loaded) => loaded,
         Err(Unreadable::Database(error)) => {
-            warn!(error = causes(&error), "the journal cannot be read now; the workflow goes back");
+            warn!(error = causes(&error), "the workflow cannot be read now; it goes back");
             return settle(&services, activation(&claimed, Fate::Returned)).await;
         }
         Err(Unreadable::Corrupted(corrupted)) => {
@@ -38,47 +56,39 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, module: Arc<M
     };
     let logs = Arc::new(Logs::new(claimed.claimed_at));
     let stop = StopFlag::default();
+    let registered = services.workflows.enter(claimed.id, stop.clone());
+    let claimed = Arc::new(claimed);
     let run = Arc::new(WorkflowRun {
         services: services.clone(),
-        claimed,
+        grants: grants.clone(),
         journal: Mutex::new(journal),
         waiting: tokio::sync::Mutex::new(()),
         logs: logs.clone(),
+        stop: stop.clone(),
+        claim: Mutex::new(Claim { claimed: claimed.clone(), _hands: hands, _registered: registered }.into()),
         over: Mutex::new(None),
         ended: Notify::new(),
     });
-    let registered = services.workflows.enter(run.claimed.id, stop.clone());
-    let asked_to_stop = stopped(stop.clone());
-    let role = Role::Workflow(run.clone());
-    let returned = match call(&services, &run.claimed, &module, role, logs, stop, None).await {
-        Ok(call) => tokio::select! {
-            biased;
-            () = run.ended.notified() => None,
-            returned = services.runtime.run(&module, call) => Some(returned),
-            reason = asked_to_stop => Some(Returned::Stopped(reason)),
-        },
-        Err(error) => {
-            warn!(error = causes(&error), "the module's grants cannot be read now; the workflow goes back");
-            Some(Returned::Stopped(Stop::Abandoned))
-        }
+    let call = call(&claimed, &module, Role::Workflow(run.clone()), logs, stop.clone(), None, grants);
+    drop(claimed);
+    let returned = tokio::select! {
+        biased;
+        () = run.ended.notified() => None,
+        returned = services.runtime.run(&module, call) => Some(returned),
+        reason = stopped(&stop) => Some(Returned::Stopped(reason)),
     };
-    drop(registered);
     run.conclude(returned).await;
 }
 
 /// A guest that computes sees its flag at the next epoch tick. One whose step waits in a host call never does: it is dropped soon after.
-async fn stopped(flag: StopFlag) -> Stop {
-    loop {
-        tokio::time::sleep(LOOK_AT_FLAG).await;
-        if let Some(reason) = flag.reason() {
-            tokio::time::sleep(LOOK_AT_FLAG).await;
-            return reason;
-        }
-    }
+async fn stopped(flag: &StopFlag) -> Stop {
+    let reason = flag.stopped().await;
+    tokio::time::sleep(TIME_TO_STOP).await;
+    reason
 }
 
-/// How often that flag is looked at. Only runs that are under way do it, never suspended workflows.
-const LOOK_AT_FLAG: Duration = Duration::from_millis(500);
+/// How long that is.
+const TIME_TO_STOP: Duration = Duration::from_millis(500);
 
 enum Unreadable {
     Database(currant_core::Error),
@@ -97,15 +107,25 @@ async fn load(services: &Services, claimed: &Claimed, module: &Module) -> Result
 /// A workflow's run, as the imports see it.
 struct WorkflowRun {
     services: Arc<Services>,
-    claimed: Claimed,
+    grants: Arc<Grants>,
+    /// None while it waits in memory: it is then suspended, nothing of it is in the worker's hands, and nothing can be written.
+    claim: Mutex<Option<Claim>>,
     /// Never held across an await.
     journal: Mutex<Journal>,
     /// Held while the run waits: it has at most one write in flight, also when a guest polls several clocks at once.
     waiting: tokio::sync::Mutex<()>,
     logs: Arc<Logs>,
+    stop: StopFlag,
     /// Why the run is over although the guest has not returned.
     over: Mutex<Option<Over>>,
     ended: Notify,
+}
+
+/// What a claim brought, until the run suspends or ends.
+struct Claim {
+    claimed: Arc<Claimed>,
+    _hands: Hands,
+    _registered: Entered<StopFlag>,
 }
 
 enum Over {
@@ -122,6 +142,11 @@ enum Over {
 }
 
 impl WorkflowRun {
+    fn claimed(&self) -> Arc<Claimed> {
+        let claim = self.claim.lock().expect("no panic while held");
+        claim.as_ref().expect("only who waits has no claim, and makes no calls").claimed.clone()
+    }
+
     fn journal(&self) -> std::sync::MutexGuard<'_, Journal> {
         self.journal.lock().expect("the journal does not panic")
     }
@@ -147,8 +172,9 @@ impl WorkflowRun {
 
     fn activation(&self, writes: Writes, fate: Fate) -> Activation {
         let Writes { entries, children, cancels, delivered, publish, pin } = writes;
-        let workflow = WorkflowWrites { chain: self.claimed.chain, pin, entries, children, cancels, delivered, publish };
-        Activation { workflow: Some(workflow), logs: self.logs.take(), ..activation(&self.claimed, fate) }
+        let claimed = self.claimed();
+        let workflow = WorkflowWrites { chain: claimed.chain, pin, entries, children, cancels, delivered, publish };
+        Activation { workflow: Some(workflow), logs: self.logs.take(), ..activation(&claimed, fate) }
     }
 
     /// Makes everything that was decided durable, and the run go on or suspend.
@@ -175,19 +201,51 @@ impl WorkflowRun {
                 Wait::Cancelled => return Ok(Waited::Cancelled),
                 Wait::Blocked(blocked) => blocked,
             };
-            let until = blocked.until;
-            let shortest_new_timer_ms = blocked.shortest_new_timer;
-            match self.write(Fate::Suspends { until, shortest_new_timer_ms, seen }).await {
-                Verdict::News { at, inbox } => {
-                    let mut journal = self.journal();
-                    journal.written(at);
-                    journal.arrived(inbox, at);
-                }
-                Verdict::Written { at } => {
-                    self.services.due.expect(at, until, shortest_new_timer_ms);
-                    self.leave(Over::Gone).await
-                }
-                Verdict::Lost => unreachable!("`write` leaves when the run was taken over"),
+            self.suspend(blocked, seen).await;
+        }
+    }
+
+    /// Writes, and suspends the run unless there is news; then waits in memory for its next claim. Returns when the guest may look again.
+    async fn suspend(&self, blocked: Blocked, seen: i32) {
+        let Blocked { until, shortest_new_timer } = blocked;
+        let place = self.services.residents.place(&self.claimed(), self.grants.clone());
+        let resident_on = place.as_ref().map(|_| self.services.id);
+        let suspends = Fate::Suspends { until, shortest_new_timer_ms: shortest_new_timer, seen, resident_on };
+        match self.write(suspends).await {
+            Verdict::News { at, inbox } => {
+                let mut journal = self.journal();
+                journal.written(at);
+                journal.arrived(inbox, at);
+            }
+            Verdict::Written { at } => {
+                self.journal().written(at);
+                self.services.due.expect(at, until, shortest_new_timer);
+                self.wait_in_memory(place).await;
+            }
+            Verdict::Lost => unreachable!("`write` leaves when the run was taken over"),
+        }
+    }
+
+    async fn wait_in_memory(&self, place: Option<Place>) {
+        let claim = self.claim.lock().expect("no panic while held").take();
+        drop(claim);
+        let resumed = match place {
+            Some(place) => place.resumed().await,
+            None => None,
+        };
+        let Some(Resumption { claimed, hands }) = resumed else { return self.leave(Over::Gone).await };
+        debug!(execution.run = claimed.run, "goes on in memory");
+        let (id, at) = (claimed.id, claimed.claimed_at);
+        self.logs.begin(at);
+        let registered = self.services.workflows.enter(id, self.stop.clone());
+        let claim = Claim { claimed: Arc::new(claimed), _hands: hands, _registered: registered };
+        *self.claim.lock().expect("no panic while held") = Some(claim);
+        let seen = self.journal().seen();
+        match inbox::load(&self.services.pool, id, seen).await {
+            Ok(news) => self.journal().arrived(news, at),
+            Err(error) => {
+                warn!(error = causes(&error), "its news cannot be read now; the workflow goes back");
+                self.leave(Over::Unsure).await
             }
         }
     }
@@ -208,13 +266,15 @@ impl WorkflowRun {
     /// Writes what the run came to.
     async fn conclude(&self, returned: Option<Returned>) {
         let over = self.over.lock().expect("no panic while held").take();
+        let claimed = self.claim.lock().expect("no panic while held").as_ref().map(|claim| claim.claimed.clone());
+        let Some(claimed) = claimed else { return debug!("no longer in memory") };
         let activation = match (over, returned) {
             (Some(Over::Gone), _) => return debug!("suspended, or taken over"),
-            (Some(Over::Unsure), _) => activation(&self.claimed, Fate::Returned),
+            (Some(Over::Unsure), _) => activation(&claimed, Fate::Returned),
             (Some(Over::Rejected(reason)), _) => {
                 let message = format!("the database refuses what the workflow writes: {reason}");
                 let failure = Failure::of_host("invalid-value", message, false);
-                activation(&self.claimed, Fate::Ends(Ending::Failed(failure)))
+                activation(&claimed, Fate::Ends(Ending::Failed(failure)))
             }
             (Some(Over::Diverged(divergence)), _) => self.nondeterminism(&divergence),
             (Some(Over::ContinuesAsNew(input)), _) => {
@@ -229,6 +289,7 @@ impl WorkflowRun {
 
     /// The guest returned, failed or trapped.
     fn conclusion(&self, returned: Returned) -> Activation {
+        let claimed = self.claimed();
         let mut journal = self.journal();
         let unfinished = match &returned {
             Returned::Completed(_) => journal.finish("return of the workflow"),
@@ -241,32 +302,33 @@ impl WorkflowRun {
             return self.nondeterminism(&divergence);
         }
         match returned {
-            Returned::Stopped(_) => activation(&self.claimed, Fate::Returned),
+            Returned::Stopped(_) => activation(&claimed, Fate::Returned),
             Returned::RateLimited(_) => {
                 let failure = Failure::of_host("trap", "only a task may answer `rate-limited`", false);
-                self.activation(journal.take_writes(), after_failure(&self.claimed, failure))
+                self.activation(journal.take_writes(), after_failure(&claimed, failure))
             }
-            returned => self.activation(journal.take_writes(), fate_of(&self.claimed, returned)),
+            returned => self.activation(journal.take_writes(), fate_of(&claimed, returned)),
         }
     }
 
     /// The run ends, and nothing of it is written. It can be retried once the cause is mended.
     fn nondeterminism(&self, divergence: &Divergence) -> Activation {
         warn!(position = divergence.position, recorded = divergence.recorded, called = divergence.called, "replay diverged");
+        let claimed = self.claimed();
         let mut failure = Failure::of_host(
             "nondeterminism",
-            format!("replay diverged in workflow `{}`: {divergence}", self.claimed.function),
+            format!("replay diverged in workflow `{}`: {divergence}", claimed.function),
             false,
         );
         let details = serde_json::json!({
             "position": divergence.position,
             "recorded": divergence.recorded,
             "called": divergence.called,
-            "module": self.claimed.digest.map(|digest| digest.to_string()),
+            "module": claimed.digest.map(|digest| digest.to_string()),
             "likely_cause": "a branch on something that is not recorded",
         });
         failure.details = Json::parse(details.to_string()).ok();
-        activation(&self.claimed, Fate::Ends(Ending::Failed(failure)))
+        activation(&claimed, Fate::Ends(Ending::Failed(failure)))
     }
 }
 

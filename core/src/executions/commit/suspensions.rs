@@ -19,7 +19,9 @@ pub(super) async fn suspend(
         .activations
         .iter()
         .filter_map(|of| match of.fate {
-            Fate::Suspends { until, shortest_new_timer_ms, seen } => Some((of.id, until, shortest_new_timer_ms, seen)),
+            Fate::Suspends { until, shortest_new_timer_ms, seen, resident_on } => {
+                Some((of.id, until, shortest_new_timer_ms, seen, resident_on))
+            }
             _ => None,
         })
         .collect();
@@ -29,8 +31,9 @@ pub(super) async fn suspend(
     let suspended: Vec<ExecutionId> = sqlx::query_scalar(sql::COMMIT_SUSPEND)
         .bind(wanting.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
         .bind(wanting.iter().map(|(_, until, ..)| *until).collect::<Vec<_>>())
-        .bind(wanting.iter().map(|(_, _, timer, _)| timer.map(milliseconds)).collect::<Vec<_>>())
-        .bind(wanting.iter().map(|(.., seen)| *seen).collect::<Vec<_>>())
+        .bind(wanting.iter().map(|(_, _, timer, ..)| timer.map(milliseconds)).collect::<Vec<_>>())
+        .bind(wanting.iter().map(|(.., seen, _)| *seen).collect::<Vec<_>>())
+        .bind(wanting.iter().map(|(.., resident_on)| *resident_on).collect::<Vec<_>>())
         .bind(batch.at)
         .fetch_all(&mut *connection)
         .await?;
@@ -41,7 +44,7 @@ pub(super) async fn suspend(
     }
     let rows = sqlx::query(sql::INBOX_UNSEEN)
         .bind(refused.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
-        .bind(refused.iter().map(|(.., seen)| *seen).collect::<Vec<_>>())
+        .bind(refused.iter().map(|(.., seen, _)| *seen).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     for row in &rows {

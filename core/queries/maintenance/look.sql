@@ -1,0 +1,30 @@
+-- What there is to do, in one statement that reads no more than the first entry of each index; an idle worker does nothing else.
+select exists (
+           select
+           from currant.running
+           left join currant.worker_heartbeats worker on worker.id = running.worker_id and worker.lease_until > currant.now()
+           where worker.id is null
+       ) or exists (
+           select from currant.worker_heartbeats worker where worker.lease_until <= currant.now()
+       ) as lost,
+       exists (select from currant.ready where expires_at <= currant.now())
+           or exists (select from currant.parked where expires_at <= currant.now())
+           or exists (select from currant.workflows where deadline <= currant.now() and waiting) as overdue,
+       exists (
+           select
+           from currant.functions offered
+           cross join lateral (select from currant.parked where parked.function = offered.name limit 1) as waiting
+       ) as unparkable,
+       exists (
+           select
+           from currant.waiters waiter
+           join currant.outcomes outcome on outcome.id = waiter.target_id
+           join currant.workflows workflow on workflow.id = waiter.workflow_id
+       ) as missed,
+       exists (select from currant.workflows where until <= currant.now()) as due,
+       (extract(epoch from least(
+           (select min(until) from currant.workflows where until > currant.now()),
+           (select min(expires_at) from currant.ready where expires_at > currant.now()),
+           (select min(expires_at) from currant.parked where expires_at > currant.now()),
+           (select min(deadline) from currant.workflows where deadline > currant.now())
+       ) - currant.now()) * 1000)::bigint as next_in_ms;
