@@ -21,6 +21,7 @@ select request.id,
        outcome.failure::jsonb as failure,
        request.parent_workflow_id,
        coalesce(outcome.worker_id, running.worker_id) as worker_id,
+       case when workflow.waiting then home.id end as resident_on,
        request.created_at,
        coalesce(outcome.started_at, running.claimed_at) as started_at,
        outcome.ended_at,
@@ -39,6 +40,7 @@ left join currant.running running on running.id = request.id
 left join currant.ready ready on ready.id = request.id
 left join currant.parked parked on parked.id = request.id
 left join currant.workflows workflow on workflow.id = request.id
+left join currant.worker_heartbeats home on home.id = workflow.resident_on and home.lease_until > currant.now()
 left join currant.functions offered on offered.name = request.function;
 comment on view currant.executions is 'Every execution that is kept, with its status: pending, running, suspended, completed, failed, cancelled or timed_out.';
 

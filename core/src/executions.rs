@@ -272,6 +272,8 @@ pub struct Execution {
     pub parent_workflow_id: Option<ExecutionId>,
     /// The worker that runs it, or that ended it.
     pub worker_id: Option<WorkerId>,
+    /// The worker that keeps it in memory while it is suspended. Without one it is replayed when it goes on.
+    pub resident_on: Option<WorkerId>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When its last attempt was claimed.

@@ -16,7 +16,7 @@ use clap::Args;
 use currant_core::config::Config;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Worker, WorkerSettings};
+use crate::{ResidentSettings, Worker, WorkerSettings};
 
 mod account;
 mod folder;
@@ -63,6 +63,8 @@ pub async fn dev(args: DevArgs, settings: WorkerSettings, stop: CancellationToke
 async fn serve(args: &DevArgs, folder: &Folder, url: &str, settings: WorkerSettings, stop: CancellationToken) -> Result<()> {
     let pool = currant_core::pool::for_worker(url, CONNECTIONS).await.context("cannot connect to the database")?;
     currant_core::schema::up(&pool).await.context("cannot migrate the database")?;
+    // Code that is not deterministic shows in a replay: here every wait ends in one.
+    let settings = WorkerSettings { residents: ResidentSettings { count: 0, ..settings.residents }, ..settings };
     let worker = Worker::new(pool.clone(), settings)?;
     folder.publish(url)?;
     welcome(args, url);

@@ -66,16 +66,26 @@ impl Stack {
         self.database.pool()
     }
 
-    /// Starts a worker with short intervals.
+    /// Starts a worker with short intervals. It keeps no workflow in memory, so that every wait ends in a replay.
     pub fn worker(&self) -> Result<WorkerProcess> {
         self.worker_with(&["--lease", "3s"])
     }
 
-    /// Starts a worker with these arguments.
+    /// Starts such a worker with these arguments.
     pub fn worker_with(&self, arguments: &[&str]) -> Result<WorkerProcess> {
+        self.worker_that(arguments, &[("CURRANT_WORKER_RESIDENT_COUNT", "0")])
+    }
+
+    /// Starts a worker that keeps waiting workflows in memory, with these variables.
+    pub fn keeping_worker(&self, variables: &[(&str, &str)]) -> Result<WorkerProcess> {
+        self.worker_that(&["--lease", "3s"], &[&[("CURRANT_LOG", "debug")], variables].concat())
+    }
+
+    fn worker_that(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<WorkerProcess> {
         let log = self.folder.path().join(format!("worker-{}.log", Uuid::now_v7()));
         let mut command = self.command("currant-host")?;
-        command.arg("worker").args(arguments).stderr(std::fs::File::create(&log)?).stdout(Stdio::null()).stdin(Stdio::null());
+        command.arg("worker").args(arguments).envs(variables.iter().copied());
+        command.stderr(std::fs::File::create(&log)?).stdout(Stdio::null()).stdin(Stdio::null());
         Ok(WorkerProcess { child: command.spawn().context("currant-host cannot be started")?, log })
     }
 

@@ -189,11 +189,16 @@ fn standing(printer: &Printer, execution: &Execution) -> String {
         (Status::Suspended, Some(due)) => format!(", until {} at the latest", times::instant(due)),
         _ => String::new(),
     };
+    let kept = match (status, execution.resident_on) {
+        (Status::Suspended, Some(_)) => "; resident in a worker's memory",
+        (Status::Suspended, None) => "; will be replayed",
+        _ => "",
+    };
     let cancel = match execution.cancel_requested && execution.ended_at.is_none() {
         true => "; its cancellation was requested",
         false => "",
     };
-    format!("{}{waits}{cancel}", printer.style(style_of(status), &status.to_string()))
+    format!("{}{waits}{kept}{cancel}", printer.style(style_of(status), &status.to_string()))
 }
 
 /// The colour of a status.

@@ -7,4 +7,5 @@ mod determinism;
 mod examples;
 mod limits;
 mod outcomes;
+mod residency;
 mod waiting;
