@@ -37,7 +37,8 @@ pub struct Runtime {
     modules: Modules,
     settings: RuntimeSettings,
     /// Instances that the pool still has. Without it an instance too many would be an error, instead of a wait.
-    instances: Semaphore,
+    free: Semaphore,
+    instances: u32,
 }
 
 impl Runtime {
@@ -45,7 +46,12 @@ impl Runtime {
     pub fn new(settings: RuntimeSettings, source: Arc<dyn ModuleSource>) -> anyhow::Result<Runtime> {
         let (engine, instances) = engine::pooling(&settings)?;
         let modules = Modules::new(engine.clone(), &settings, source)?;
-        Ok(Runtime { engine, modules, settings, instances: Semaphore::new(instances as usize) })
+        Ok(Runtime { engine, modules, settings, free: Semaphore::new(instances as usize), instances })
+    }
+
+    /// Instances at once, which may be fewer than the settings say.
+    pub fn instances(&self) -> u32 {
+        self.instances
     }
 
     /// A module, ready to run. Concurrent loads of one module share the work.
@@ -56,7 +62,7 @@ impl Runtime {
     /// Calls `run` of the module in a fresh instance. The future may be dropped at any time: the guest is then gone, and everything
     /// that it held.
     pub async fn run(&self, module: &Module, call: Call) -> Returned {
-        let _instance = self.instances.acquire().await.expect("it is never closed");
+        let _instance = self.free.acquire().await.expect("it is never closed");
         instance::run(&self.engine, module.pre(), &self.settings, call).await
     }
 }

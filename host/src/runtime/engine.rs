@@ -9,7 +9,7 @@ use super::settings::RuntimeSettings;
 /// An engine that runs many instances at once, from a pool, and how many. Where the pool's address space is not to be had (`ulimit -v`, small
 /// containers) it halves the pool, and at last goes without.
 pub(super) fn pooling(settings: &RuntimeSettings) -> anyhow::Result<(Engine, u32)> {
-    let mut instances = settings.instances.max(1);
+    let mut instances = settings.instances.clamp(1, most_instances());
     loop {
         let mut config = shared_config();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, instances)));
@@ -28,6 +28,16 @@ pub(super) fn pooling(settings: &RuntimeSettings) -> anyhow::Result<(Engine, u32
             }
         }
     }
+}
+
+/// Instances for which the kernel allows enough memory maps (Linux: `vm.max_map_count`). Each takes two for its stack, used or not, and
+/// four while it lives.
+fn most_instances() -> u32 {
+    const MAPS_PER_INSTANCE: u32 = 6;
+    /// For threads, libraries, compiled code and the allocator.
+    const OTHER_MAPS: u32 = 4_000;
+    let allowed = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|count| count.trim().parse().ok());
+    allowed.map_or(u32::MAX, |maps: u32| (maps.saturating_sub(OTHER_MAPS) / MAPS_PER_INSTANCE).max(1))
 }
 
 /// An engine without a pool, for an inspection. What it compiles runs in the other one.
@@ -71,7 +81,8 @@ fn pool(settings: &RuntimeSettings, instances: u32) -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
         .total_core_instances(instances.saturating_mul(48).max(CORE_INSTANCES))
-        .total_memories(instances.saturating_mul(2).max(MEMORIES))
+        // Each reserves 4 GiB of the 128 TiB that a process can address.
+        .total_memories((instances + instances / 8).max(MEMORIES))
         .total_tables(instances.saturating_mul(8).max(TABLES))
         .max_memories_per_module(MEMORIES)
         .max_tables_per_module(TABLES)

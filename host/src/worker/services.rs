@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::commit::{Committer, Written};
 use super::registry::{Registry, Stoppable};
 use super::residents::Residents;
-use super::settings::WorkerSettings;
+use super::settings::{ResidentSettings, WorkerSettings};
 use super::task::TaskRun;
 use super::timers::Timers;
 use crate::guest::{Grants, Stop, StopFlag};
@@ -61,13 +61,16 @@ impl Services {
         committer: Committer,
         settings: WorkerSettings,
     ) -> Services {
+        // Whoever runs has an instance, however many wait in theirs.
+        let room = runtime.instances().saturating_sub(settings.slots);
+        let residents = ResidentSettings { count: settings.residents.count.min(room), ..settings.residents };
         Services {
             id,
             pool,
             runtime,
             committer,
             slots: Arc::new(Semaphore::new(settings.slots as usize)),
-            residents: Residents::new(settings.residents.clone()),
+            residents: Residents::new(residents),
             settings,
             work: Notify::new(),
             deployments: Notify::new(),
