@@ -7,4 +7,4 @@ drop function currant.cancel_children(uuid[]);
 drop function currant.announce(uuid[]);
 drop function currant.announce_attached(uuid[]);
 drop function currant.deliver(uuid[], uuid[], integer[], integer[]);
-drop function currant.wake(uuid[]);
+drop function currant.wake(uuid[], integer[]);

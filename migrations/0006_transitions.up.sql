@@ -1,29 +1,39 @@
 -- Transitions that clients and workers share. Each is called with its locks taken in the one order that everybody keeps:
 -- keys → workflows (by id) → running (by id) → the rest.
 
--- Wakes the workflows that are waiting. The caller has locked them, and has just written their news.
-create function currant.wake(workflow_ids uuid[]) returns void
+-- Draws the numbers of news that the caller is about to write, news[n] of them for workflow_ids[n], and wakes those that wait. One update
+-- for both: it is the most frequent one that there is.
+create function currant.wake(workflow_ids uuid[], news integer[]) returns table (workflow_id uuid, first_arrival integer)
     language sql volatile
 as $$
-    with woken as (
-        update currant.workflows
-        set waiting = false, until = null
-        where id = any (workflow_ids) and waiting
-        returning id, run, attempt, forgiven, losses, deadline, resident_on
+    with before as materialized (
+        -- Whether it waits is known only under its lock.
+        select id, waiting from currant.workflows where id = any (workflow_ids) order by id for update
+    ), told as (
+        update currant.workflows workflow
+        set next_arrival = workflow.next_arrival + counted.news, waiting = false, until = null
+        from unnest(workflow_ids, news) as counted (id, news)
+        join before on before.id = counted.id
+        where workflow.id = counted.id
+        returning workflow.id, workflow.next_arrival - counted.news as first_arrival, before.waiting as waited, workflow.run,
+                  workflow.attempt, workflow.forgiven, workflow.losses, workflow.deadline, workflow.resident_on
     ), readied as (
         insert into currant.ready
             (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key,
              resident_on)
-        select woken.id, request.queue, request.priority, currant.now(), woken.attempt, woken.run, true, woken.forgiven,
-               woken.losses, woken.deadline, woken.deadline, request.concurrency_key, woken.resident_on
-        from woken
-        join currant.requests request on request.id = woken.id
+        select told.id, request.queue, request.priority, currant.now(), told.attempt, told.run, true, told.forgiven,
+               told.losses, told.deadline, told.deadline, request.concurrency_key, told.resident_on
+        from told
+        join currant.requests request on request.id = told.id
+        where told.waited
         returning queue
+    ), hinted as (
+        select count(pg_notify('currant_ready', queue)) as queues from (select distinct queue from readied) as queues
     )
-    select pg_notify('currant_ready', queue) from (select distinct queue from readied) queues;
+    select told.id, told.first_arrival from told where (select queues from hinted) >= 0;
 $$;
-comment on function currant.wake(uuid[]) is
-    'Puts waiting workflows into ready; those that are not waiting will look into their inbox before they suspend. Eight wakers at once make one row.';
+comment on function currant.wake(uuid[], integer[]) is
+    'Draws arrival numbers and puts waiting workflows into ready; those that are not waiting will look into their inbox before they suspend. Eight wakers at once make one row.';
 
 -- Writes the ends of executions into inboxes. The n-th end is that of ended[n], and goes to operation operations[n] of workflow_ids[n].
 create function currant.deliver(ended uuid[], workflow_ids uuid[], chains integer[], operations integer[]) returns void
@@ -38,21 +48,17 @@ begin
         from unnest(ended, workflow_ids, chains, operations) with ordinality
              as interest (id, workflow_id, chain, operation, number)
         join currant.workflows workflow on workflow.id = interest.workflow_id and workflow.chain = interest.chain
-    ), drawn as (
-        update currant.workflows workflow
-        set next_arrival = next_arrival + counted.news
-        from (select workflow_id, count(*)::integer as news from news group by workflow_id) as counted
-        where workflow.id = counted.workflow_id
-        returning workflow.id, workflow.next_arrival - counted.news as first_arrival
+    ), counted as (
+        select array_agg(workflow_id) as ids, array_agg(count) as counts
+        from (select workflow_id, count(*)::integer from news group by workflow_id) as per_workflow
     )
     insert into currant.inbox (workflow_id, arrival, kind, chain, operation, result, failure, at)
     select news.workflow_id, drawn.first_arrival + news.rank - 1, 'completion', news.chain, news.operation,
            outcome.result, outcome.failure, outcome.ended_at
-    from news
-    join drawn on drawn.id = news.workflow_id
+    from counted
+    cross join lateral currant.wake(counted.ids, counted.counts) as drawn
+    join news on news.workflow_id = drawn.workflow_id
     join currant.outcomes outcome on outcome.id = news.id;
-
-    perform currant.wake(workflow_ids);
 end;
 $$;
 comment on function currant.deliver(uuid[], uuid[], integer[], integer[]) is
@@ -91,26 +97,28 @@ create function currant.announce(ended uuid[]) returns void
     language plpgsql volatile
 as $$
 declare
-    ids uuid[];
-    workflow_ids uuid[];
+    children uuid[];
+    parents uuid[];
     chains integer[];
     operations integer[];
+    others uuid[];
 begin
-    select array_agg(id order by number), array_agg(parent_workflow_id order by number), array_agg(parent_chain order by number),
-           array_agg(parent_operation order by number)
-    into ids, workflow_ids, chains, operations
+    select array_agg(id order by number) filter (where parent_workflow_id is not null),
+           array_agg(parent_workflow_id order by number) filter (where parent_workflow_id is not null),
+           array_agg(parent_chain order by number) filter (where parent_workflow_id is not null),
+           array_agg(parent_operation order by number) filter (where parent_workflow_id is not null),
+           array_agg(id) filter (where parent_workflow_id is null)
+    into children, parents, chains, operations, others
     from unnest(ended) with ordinality as ending (ended_id, number)
-    join currant.requests request on request.id = ending.ended_id
-    where request.parent_workflow_id is not null;
-    if ids is not null then
-        perform currant.deliver(ids, workflow_ids, chains, operations);
+    join currant.requests request on request.id = ending.ended_id;
+    if children is not null then
+        perform currant.deliver(children, parents, chains, operations);
     end if;
     perform currant.announce_attached(ended);
-
-    -- Only what no workflow started is waited for from outside.
-    perform pg_notify('currant_ended', id::text)
-    from currant.requests
-    where id = any (ended) and parent_workflow_id is null;
+    if others is not null then
+        -- Only what no workflow started is waited for from outside.
+        perform pg_notify('currant_ended', other::text) from unnest(others) as other;
+    end if;
 end;
 $$;
 comment on function currant.announce(uuid[]) is

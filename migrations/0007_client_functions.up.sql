@@ -206,7 +206,6 @@ create function currant.signal(id uuid, name text, payload json default 'null', 
 as $$
 #variable_conflict use_column
 declare
-    arrival integer;
     current_status text;
 begin
     if coalesce(signal.name, '') = '' or octet_length(signal.name) > 255 then
@@ -231,11 +230,9 @@ begin
             return false;
         end if;
     end if;
-    update currant.workflows set next_arrival = next_arrival + 1 where workflows.id = signal.id
-    returning next_arrival - 1 into arrival;
     insert into currant.inbox (workflow_id, arrival, kind, name, result)
-    values (signal.id, arrival, 'signal', signal.name, coalesce(signal.payload, 'null'));
-    perform currant.wake(array[signal.id]);
+    select workflow_id, first_arrival, 'signal', signal.name, coalesce(signal.payload, 'null')
+    from currant.wake(array[signal.id], array[1]);
     return true;
 end;
 $$;
@@ -317,12 +314,9 @@ begin
                 return 'cancelled';
             end if;
             if not workflow.cancel_requested then
-                update currant.workflows
-                set cancel_requested = true, next_arrival = next_arrival + 1
-                where workflows.id = cancel_one.id;
+                update currant.workflows set cancel_requested = true where workflows.id = cancel_one.id;
                 insert into currant.inbox (workflow_id, arrival, kind)
-                values (cancel_one.id, workflow.next_arrival, 'cancel');
-                perform currant.wake(array[cancel_one.id]);
+                select workflow_id, first_arrival, 'cancel' from currant.wake(array[cancel_one.id], array[1]);
             end if;
             return 'requested';
         end if;
@@ -484,7 +478,6 @@ declare
     target uuid;
     target_chain integer;
     target_operation integer;
-    arrival integer;
 begin
     if token !~ '^[0-9a-f-]{36}\.[0-9]{1,9}\.[0-9]{1,9}\.[0-9a-f]{32}$' then
         raise exception 'this is not a token of an external operation' using errcode = 'CU400';
@@ -508,11 +501,9 @@ begin
     then
         raise exception 'this external operation was settled before' using errcode = 'CU409';
     end if;
-    update currant.workflows set next_arrival = next_arrival + 1 where workflows.id = target
-    returning next_arrival - 1 into arrival;
     insert into currant.inbox (workflow_id, arrival, kind, chain, operation, result, failure)
-    values (target, arrival, 'completion', target_chain, target_operation, settle.result, settle.failure);
-    perform currant.wake(array[target]);
+    select workflow_id, first_arrival, 'completion', target_chain, target_operation, settle.result, settle.failure
+    from currant.wake(array[target], array[1]);
 end;
 $$;
 comment on function currant.settle(text, json, json) is 'Completes or fails an external operation, once.';

@@ -23,8 +23,6 @@ pub struct Todo {
     pub overdue: bool,
     /// Parked executions whose function is offered now: [`unpark`].
     pub unparkable: bool,
-    /// News that two transactions missed to deliver: [`deliver_missed`].
-    pub missed: bool,
     /// Workflows whose timer is due: [`wake_due`].
     pub due: bool,
     /// How long until the next timer or timeout that is known.
@@ -39,7 +37,6 @@ pub async fn look(pool: &PgPool) -> Result<Todo, Error> {
         lost: row.try_get("lost")?,
         overdue: row.try_get("overdue")?,
         unparkable: row.try_get("unparkable")?,
-        missed: row.try_get("missed")?,
         due: row.try_get("due")?,
         next: next_in_ms.map(sql::duration),
     })

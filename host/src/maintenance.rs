@@ -16,11 +16,26 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Rows in one pass: enough to keep up, few enough that nobody waits for its locks.
 const LIMIT: i64 = 500;
 
+/// How often to look for missed news: that reads a row for each operation that waits under a task_id.
+const MISSED: Duration = Duration::from_secs(10);
+
 /// Does maintenance until told to stop.
 pub(crate) async fn run_until(services: Arc<Services>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = look_and_do(&services) => {}
+        () = deliver_missed(&services) => {}
+    }
+}
+
+async fn deliver_missed(services: &Services) {
+    loop {
+        tokio::time::sleep(MISSED.mul_f64(rand::random_range(0.75..1.0))).await;
+        match maintenance::deliver_missed(&services.pool).await {
+            Ok(0) => {}
+            Ok(_) => services.work.notify_one(),
+            Err(error) => debug!(error = causes(&error), "missed news could not be looked up"),
+        }
     }
 }
 
@@ -55,9 +70,6 @@ async fn pass(services: &Services) -> Result<bool, currant_core::Error> {
     }
     if todo.unparkable {
         done += maintenance::unpark(pool, LIMIT).await?;
-    }
-    if todo.missed {
-        done += maintenance::deliver_missed(pool).await?;
     }
     // After a full pass there may be more.
     let next = if done >= LIMIT as u64 { Some(Duration::ZERO) } else { todo.next };

@@ -75,6 +75,7 @@ async fn a_status_has_stable_keys() {
       "failure": null,
       "parent_workflow_id": null,
       "worker_id": null,
+      "resident_on": null,
       "created_at": "[time]",
       "started_at": null,
       "ended_at": null,

@@ -3,10 +3,16 @@
 with recursive family as (
     select unnest($2::uuid[]) as id
     union
-    select request.id
+    select child.id
     from family
-    join currant.requests request on request.parent_workflow_id = family.id and not request.detached
-    where not exists (select from currant.outcomes outcome where outcome.id = request.id)
+    cross join lateral (
+        select request.id
+        from currant.requests request
+        where request.parent_workflow_id = family.id and not request.detached
+          and not exists (select from currant.outcomes outcome where outcome.id = request.id)
+        -- A fence for the planner: one probe per parent, whatever it believes of the tables.
+        offset 0
+    ) as child
 )
 select workflow.id
 from currant.workflows workflow

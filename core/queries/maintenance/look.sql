@@ -15,12 +15,6 @@ select exists (
            from currant.functions offered
            cross join lateral (select from currant.parked where parked.function = offered.name limit 1) as waiting
        ) as unparkable,
-       exists (
-           select
-           from currant.waiters waiter
-           join currant.outcomes outcome on outcome.id = waiter.target_id
-           join currant.workflows workflow on workflow.id = waiter.workflow_id
-       ) as missed,
        exists (select from currant.workflows where until <= currant.now()) as due,
        (extract(epoch from least(
            (select min(until) from currant.workflows where until > currant.now()),

@@ -111,9 +111,12 @@ async fn a_client_may_call_the_interface_and_touch_nothing_else() {
         let call = AssertSqlSafe(format!("select currant.{call}"));
         sqlx::query(call).bind(started.id).execute(&mut connection).await.unwrap();
     }
-    for touch in
-        ["table currant.requests", "delete from currant.ready", "select currant.wake('{}')", "select currant.admit('{}', '{}')"]
-    {
+    for touch in [
+        "table currant.requests",
+        "delete from currant.ready",
+        "select currant.wake('{}', '{}')",
+        "select currant.admit('{}', '{}')",
+    ] {
         let error = connection.execute(touch).await.unwrap_err();
         assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501", "{touch}");
     }

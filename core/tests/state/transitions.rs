@@ -47,7 +47,7 @@ async fn try_event(world: &World, subject: &Subject, event: Event) -> bool {
     let fate = match event {
         Event::Claim => return world.claim(10).await.iter().any(|run| run.id == *id),
         Event::Wake => {
-            world.execute(*id, "select currant.wake(array[$1])").await;
+            world.execute(*id, "select currant.wake(array[$1], array[0])").await;
             return world.value(*id, "select exists (select from currant.ready where id = $1 and resumes)").await;
         }
         Event::CancelUnbegun => return world.client.cancel(id).await.unwrap() == "cancelled",

@@ -212,8 +212,8 @@ async fn nobody_else_makes_an_execution_ready() {
     let world = World::new().await;
     let run = world.suspended().await;
     world.client.signal(&run.id, "go", &json("1"), None).await.unwrap();
-    world.execute(run.id, "select currant.wake(array[$1])").await;
+    world.execute(run.id, "select currant.wake(array[$1], array[0])").await;
     let mut connection = world.database.connect().await;
-    connection.execute("select currant.wake(array(select id from currant.requests))").await.unwrap();
+    connection.execute("select currant.wake(array(select id from currant.requests), array[0])").await.unwrap();
     assert_eq!(world.claim(10).await.len(), 1);
 }
