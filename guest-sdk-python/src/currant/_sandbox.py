@@ -1,0 +1,82 @@
+"""What makes the standard library behave in a component: prepared once at build, when the interpreter's memory is the snapshot that every
+instance begins with, and once more at each start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import logging
+import sys
+import threading
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+from currant import _failures, _loop, _random, _telemetry
+
+_LATER = (
+    # The standard library imports these when they are first needed, and a component has no files to import from.
+    "_strptime", "base64", "bisect", "calendar", "copy", "dataclasses", "datetime", "decimal", "encodings.ascii", "encodings.idna",
+    "encodings.latin_1", "encodings.punycode", "encodings.raw_unicode_escape", "encodings.unicode_escape", "encodings.utf_16",
+    "encodings.utf_8", "encodings.utf_8_sig", "fractions", "heapq", "html", "linecache", "locale", "numbers", "operator", "pprint", "random",
+    "reprlib", "secrets", "statistics", "string", "stringprep", "textwrap", "traceback", "unicodedata", "uuid", "warnings",
+    "_colorize", "_pydecimal", "_pydatetime",
+)  # fmt: skip
+
+
+def prepare() -> None:
+    """At build, before the user's modules are imported."""
+    for name in _LATER:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    asyncio.run = _run
+    asyncio.runners.run = _run
+    asyncio.new_event_loop = _new_event_loop
+    asyncio.events.new_event_loop = _new_event_loop
+    threading.Thread.start = _start_thread  # type: ignore[method-assign]
+    root = logging.getLogger()
+    root.addHandler(_telemetry.LogHandler())
+    root.setLevel(logging.INFO)
+
+
+def seal() -> None:
+    """At build, after the user's modules were imported: the snapshot follows."""
+    # What lives now lives in every instance: collecting it again and again would only dirty its memory.
+    gc.collect()
+    gc.freeze()
+
+
+def begin() -> None:
+    """At each start."""
+    _random.reseed()
+    for stream in (sys.stdout, sys.stderr):
+        # An instance is dropped without a word, and what was buffered with it.
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def end() -> None:
+    """At each end."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+def _run(main: Coroutine[Any, Any, Any], **options: Any) -> Any:
+    """`asyncio.run` makes a loop of sockets, which a sandbox has not; in a task ours does."""
+    if isinstance(asyncio._get_running_loop(), _loop.DurableLoop):
+        main.close()
+        raise RuntimeError("asyncio.run() cannot be called in a workflow, which runs in a loop already: use `await`")
+    return _loop.BlockingLoop().run(main)
+
+
+def _new_event_loop() -> NoReturn:
+    raise RuntimeError("a sandbox cannot make an event loop: write `async def`, and use `await`; in a task, `asyncio.run` works too")
+
+
+def _start_thread(thread: threading.Thread) -> NoReturn:
+    raise _failures.NonRetryable(
+        "no-threads",
+        f"the thread {thread.name!r} cannot be started: a sandbox has no threads. Call the function directly; in a workflow, run tasks at "
+        "once with asyncio.gather",
+    )

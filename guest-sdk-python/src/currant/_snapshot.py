@@ -1,0 +1,88 @@
+"""Runs inside the build: imports the user's module, and makes the interpreter's memory what every instance shall begin with.
+
+What the build should know is told on stderr, one line of JSON each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from currant import _failures, _functions, _places, _sandbox
+
+MARK = "currant-build: "
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the build asks for."""
+
+    module: str
+    name: str
+    version: str
+    late: list[str]
+    """Imported inside functions: there is nothing to import from later."""
+    folders: dict[str, str]
+    """What folders in here are called out there."""
+
+
+def make(plan: Plan) -> None:
+    """Leaves nothing to import for later."""
+    for folder, name in plan.folders.items():
+        _places.rename(folder, name)
+    _sandbox.prepare()
+    _functions.set_default_module(plan.name, plan.version)
+    try:
+        importlib.import_module(plan.module)
+        for name in plan.late:
+            _import_late(name)
+        from currant import _entry
+
+        _entry.check()
+    except BaseException as error:
+        _tell_error(error)
+        raise
+    _keep_lines(plan)
+    _tell("functions", [definition.name for definition in _functions.all_functions()])
+    _sandbox.seal()
+
+
+def _import_late(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        parent, _, last = name.rpartition(".")
+        # `from a import b` looks like the module `a.b`.
+        if not hasattr(sys.modules.get(parent), last):
+            _tell("late", {"module": name, "reason": str(error)})
+    except Exception as error:
+        _tell("late", {"module": name, "reason": f"{type(error).__name__}: {error}"})
+
+
+def _keep_lines(plan: Plan) -> None:
+    """So that tracebacks can show them."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and any(file.startswith(folder + "/") for folder in plan.folders):
+            with contextlib.suppress(OSError, UnicodeDecodeError), open(file, encoding="utf-8") as source:
+                _places.keep(file, source.read())
+
+
+def _tell_error(error: BaseException) -> None:
+    _tell(
+        "error",
+        {
+            "type": type(error).__name__,
+            "message": str(error),
+            "module": error.name if isinstance(error, ImportError) else None,
+            "traceback": _failures.traceback_of(error),
+        },
+    )
+
+
+def _tell(kind: str, value: Any) -> None:
+    print(f"{MARK}{json.dumps({kind: value})}", file=sys.stderr, flush=True)
