@@ -193,6 +193,10 @@ def of_exception(error: BaseException) -> Failure:
     error = _only_one(error)
     if isinstance(error, Failure):
         return error
+    if isinstance(error, MemoryError):
+        # The host's own code for it: whoever catches it should not have to know the language.
+        words = "the code needs more memory than it is given (CURRANT_WORKER_MEMORY_LIMIT)"
+        return Failure("out-of-memory", words, details={"traceback": traceback_of(error)})
     if isinstance(error, SystemExit):
         message = f"the code called sys.exit({error.code!r}): return a result, or raise an exception"
     elif isinstance(error, BaseExceptionGroup):

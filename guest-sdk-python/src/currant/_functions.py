@@ -133,7 +133,8 @@ class Definition(Generic[P, R]):
                     return [only.default]
             return [_values.read(text, self._type(only))]
         required = sum(parameter.default is parameter.empty for parameter in self.parameters)
-        parts = list(_values.elements(text)) if text.startswith("[") else None
+        # A caller that gives a single argument does not wrap it, nor does this SDK.
+        parts = list(_values.elements(text)) if text.startswith("[") else [text] if required <= 1 and text != "null" else None
         if parts is None or not required <= len(parts) <= len(self.parameters):
             names = ", ".join(parameter.name for parameter in self.parameters)
             got = "something else" if parts is None else f"one of {len(parts)}"

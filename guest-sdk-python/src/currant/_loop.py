@@ -42,9 +42,7 @@ class Loop(asyncio.AbstractEventLoop):
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs until it is done. What it leaves behind is not run on."""
-        before = asyncio._get_running_loop()
-        asyncio._set_running_loop(self)
-        try:
+        with self._running():
             root = self.create_task(coroutine)
             self._begin(root)
             while not root.done():
@@ -55,9 +53,22 @@ class Loop(asyncio.AbstractEventLoop):
                 else:
                     self._idle()
             return root.result()
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """It may run inside another: an async step in a workflow, a workflow under the test kit in an async test."""
+        outer = asyncio._get_running_loop()
+        task = asyncio.current_task(outer) if outer is not None else None
+        if outer is not None and task is not None:
+            asyncio.tasks._leave_task(outer, task)
+        asyncio._set_running_loop(self)
+        try:
+            yield
         finally:
             self._over = True
-            asyncio._set_running_loop(before)
+            asyncio._set_running_loop(outer)
+            if outer is not None and task is not None:
+                asyncio.tasks._enter_task(outer, task)
 
     def _begin(self, root: asyncio.Task[Any]) -> None:
         pass

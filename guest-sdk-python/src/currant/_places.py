@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 
 _SDK = os.path.dirname(os.path.abspath(__file__))
 _prefixes: list[tuple[str, str]] = []
@@ -26,12 +27,17 @@ def keep(file: str, text: str) -> None:
 
 def rename(folder: str, name: str) -> None:
     """From now on, tracebacks show files of this folder under that name."""
-    _prefixes.append((folder, name))
+    _prefixes.append((f"{folder}/", "" if name == "." else f"{name}/"))
     _prefixes.sort(key=lambda prefix: -len(prefix[0]))
+
+
+def rename_sdk() -> None:
+    """This package is called by its name."""
+    rename(_SDK, "currant")
 
 
 def shorten(text: str) -> str:
     """A text about places, with the names that their author knows."""
     for folder, name in _prefixes:
-        text = text.replace(f'File "{folder}', f'File "{name}')
+        text = re.sub(rf'(?m)(^|File "){re.escape(folder)}', rf"\g<1>{name}", text)
     return text

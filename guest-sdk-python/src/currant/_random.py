@@ -9,16 +9,21 @@ import random as _generator
 import sys
 import uuid as _uuid
 
+from currant._host import surroundings
+
 
 def reseed() -> None:
     """Gives every generator of the standard library that has a state a new seed from the host: real randomness in a task; in a workflow
     what is the same on every replay.
     """
-    from currant._host import surroundings
+    if surroundings().in_component:
+        seed()
 
-    if not surroundings().in_component:
-        return
-    _generator.seed(os.urandom(32))
+
+def seed() -> None:
+    """Draws new seeds."""
+    # From a number, and not from bytes: those are hashed first, which costs an instance more than all the rest of its start.
+    _generator.seed(int.from_bytes(os.urandom(32)))
     # What `uuid` remembers from one call to the next.
     for name in [name for name in vars(_uuid) if name.startswith("_last_")]:
         setattr(_uuid, name, None if "timestamp" in name else 0)

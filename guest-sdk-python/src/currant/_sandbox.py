@@ -14,7 +14,11 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
-from currant import _failures, _loop, _random, _telemetry
+from currant import _failures, _loop, _random, _telemetry, _timers, _values
+from currant._calls import Call
+from currant._functions import Definition, Settings
+from currant._host import Completed, Delivery, Number, Request
+from currant._options import CallOptions, Timeouts
 
 _LATER = (
     # The standard library imports these when they are first needed, and a component has no files to import from.
@@ -43,17 +47,68 @@ def prepare() -> None:
 
 def seal() -> None:
     """At build, after the user's modules were imported: the snapshot follows."""
+    for stream in (sys.stdout, sys.stderr):
+        # An instance is dropped without a word, and what was buffered with it.
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    _warm_up()
     # What lives now lives in every instance: collecting it again and again would only dirty its memory.
     gc.collect()
     gc.freeze()
 
 
+def _warm_up() -> None:
+    """Code that has run is specialised, and what it caches is there: both would otherwise be written anew in every instance, page by page."""
+    task = Definition("task", _warm_task, "warm-up", _NO_SETTINGS)
+    workflow = Definition("workflow", _warm_workflow, "warm-up", _NO_SETTINGS)
+    for _ in range(_ROUNDS):
+        _random.seed()
+        task.run_task('{"text": "a", "numbers": [1, 2.5]}')
+        _loop.DurableLoop(_Nobody()).run(workflow.run_workflow("1"))
+
+
+_NO_SETTINGS = Settings(None, None, None, Timeouts())
+_ROUNDS = 64
+"""The interpreter specialises code after a few runs."""
+
+
+def _warm_task(value: dict[str, Any]) -> list[str]:
+    return [*value]
+
+
+async def _warm_workflow(number: int) -> int:
+    call: Call[int] = Call("task", "warm-up", _values.encode("", [number]), CallOptions(), returns=int)
+    await asyncio.gather(call, asyncio.sleep(1), _timers.sleep(1))
+    return number
+
+
+class _Nobody:
+    """A host that answers everything at once."""
+
+    def __init__(self) -> None:
+        self._started = 0
+
+    def start(self, request: Request) -> Number:
+        self._started += 1
+        return self._started
+
+    def wait(self, numbers: list[Number]) -> Delivery:
+        return Completed(numbers[0], "1")
+
+    def cancel(self, number: Number) -> None:
+        pass
+
+    def time(self) -> float:
+        return 0.0
+
+    def external(self) -> NoReturn:
+        raise NotImplementedError
+
+    begin_step = end_step = version = continue_as_new = publish = external
+
+
 def begin() -> None:
     """At each start."""
     _random.reseed()
-    for stream in (sys.stdout, sys.stderr):
-        # An instance is dropped without a word, and what was buffered with it.
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
 def end() -> None:

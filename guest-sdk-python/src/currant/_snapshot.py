@@ -32,6 +32,7 @@ class Plan:
 
 def make(plan: Plan) -> None:
     """Leaves nothing to import for later."""
+    _places.rename_sdk()
     for folder, name in plan.folders.items():
         _places.rename(folder, name)
     _sandbox.prepare()
@@ -40,6 +41,8 @@ def make(plan: Plan) -> None:
         importlib.import_module(plan.module)
         for name in plan.late:
             _import_late(name)
+        if "currant.http" in sys.modules:
+            importlib.import_module("currant._wasi_http")
         from currant import _entry
 
         _entry.check()

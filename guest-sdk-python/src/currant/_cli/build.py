@@ -191,7 +191,8 @@ def _componentize(app: App, findings: Findings, folders: list[Path], folder: Pat
     stage.mkdir()
     _link_sdk(stage)
     late = [name for name in findings.late if name.split(".")[0] != "currant" or name == "currant.http"]
-    names = {f"/{number}": imports.shown(path) for number, path in enumerate(folders, start=1) if not path.is_relative_to(sys.prefix)}
+    # Tracebacks name files as seen from the app, wherever it was built.
+    names = {f"/{number}": "." if path == app.root else path.name for number, path in enumerate(folders, start=1)}
     (stage / "currant_component.py").write_text(
         "from currant import _snapshot\n"
         f"_snapshot.make(_snapshot.Plan({app.module!r}, {app.name!r}, {app.version!r}, {late!r}, {names!r}))\n"
