@@ -123,7 +123,9 @@ __all__ = [
     "workflows",
 ]
 
-_OUTSIDE = {name: "currant.client" for name in ("AsyncClient", "AsyncHandle", "Client", "Handle")} | {"Worker": "currant.worker"}
+_OUTSIDE = dict.fromkeys(("AsyncClient", "AsyncHandle", "Client", "Handle"), "currant.client") | {
+    "Worker": "currant.worker"
+}
 
 
 def __getattr__(name: str) -> Any:

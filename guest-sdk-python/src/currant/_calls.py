@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from currant import _failures, _loop, _values
+from currant import _failures, _values
 from currant._deferred import Deferred
 from currant._durations import Duration, optional_milliseconds
 from currant._functions import Definition, Kind, Settings
-from currant._host import Outcome, StartTask, StartWorkflow
+from currant._host import Outcome, StartTask, StartWorkflow, surroundings
 from currant._loop import DurableLoop, Operation
 from currant._options import CallOptions, RetryPolicy, Timeouts, retry_policy
 
@@ -49,13 +49,15 @@ class Call(Deferred[R]):
 
     def _run_here(self) -> R:
         if self.definition is None or self._arguments is None:
-            raise _failures.NonRetryable("unknown-function", f"`{self.name}` was called by its name: it cannot be run here")
+            raise _failures.NonRetryable(
+                "unknown-function", f"`{self.name}` was called by its name: it cannot be run here"
+            )
         if self.kind == "workflow":
-            if _loop.surroundings().in_component:
+            if surroundings().in_component:
                 raise _failures.NonRetryable("wrong-kind", "a workflow cannot be run in place: start it")
             from currant import testing
 
-            return cast(R, testing.run_alone(self))
+            return testing.run_alone(self)
         return cast(R, self.definition.run_body(self._arguments))
 
     def _outside(self) -> R:
@@ -63,7 +65,8 @@ class Call(Deferred[R]):
 
     def _start(self, loop: DurableLoop) -> Operation[R]:
         kind = StartTask if self.kind == "task" else StartWorkflow
-        return loop.start(kind(self.name, self.input, self.options), self.read, detached=self.options.detached)
+        request = kind(self.name, self.input, self.options, self.definition)
+        return loop.start(request, self.read, detached=self.options.detached)
 
     def read(self, outcome: Outcome) -> R:
         """The value that an outcome stands for."""

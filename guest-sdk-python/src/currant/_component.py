@@ -100,7 +100,9 @@ class Component:
     def execution(self) -> Execution:
         """Who runs."""
         now = context.current()
-        return Execution(now.id, now.task_id, now.function, now.queue, now.attempt, now.parent, now.module, now.deadline)
+        return Execution(
+            now.id, now.task_id, now.function, now.queue, now.attempt, now.parent, now.module, now.deadline
+        )
 
     def trace(self) -> TraceContext:
         """Where in its trace."""
@@ -164,7 +166,9 @@ def run_error(reason: Failure, cancelled: bool) -> entry.RunError:
 
 def failure(reason: Failure) -> types.Failure:
     """As the contract has it."""
-    return types.Failure(_at_most(reason.code, 255), reason.message, reason.details_json, reason.retryable, reason.retry_after_ms)
+    return types.Failure(
+        _at_most(reason.code, 255), reason.message, reason.details_json, reason.retryable, reason.retry_after_ms
+    )
 
 
 def _at_most(text: str, bytes: int) -> str:

@@ -61,9 +61,7 @@ class Deferred(Coroutine[Any, Any, T]):
             self._steps = self._go()
         return self._steps.send(value)
 
-    def throw(  # type: ignore[override]
-        self, kind: Any, value: Any = None, traceback: TracebackType | None = None
-    ) -> Any:
+    def throw(self, kind: Any, value: Any = None, traceback: TracebackType | None = None) -> Any:
         """Raises an exception where it waits."""
         if self._steps is None:
             self._steps = self._go()
@@ -77,4 +75,6 @@ class Deferred(Coroutine[Any, Any, T]):
 
     def __del__(self) -> None:
         if not getattr(self, "_used", True):
-            warnings.warn(f"{self._what} was called and never awaited: it never began", RuntimeWarning, stacklevel=2, source=self)
+            warnings.warn(
+                f"{self._what} was called and never awaited: it never began", RuntimeWarning, stacklevel=2, source=self
+            )

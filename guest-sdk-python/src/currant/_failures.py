@@ -143,9 +143,7 @@ _ChildCancelled.__name__ = _ChildCancelled.__qualname__ = "ChildFailed"
 _ChildTimedOut.__name__ = _ChildTimedOut.__qualname__ = "ChildFailed"
 
 
-def received(
-    code: str, message: str, details: str | None, retryable: bool, retry_after_ms: int | None
-) -> Failure:
+def received(code: str, message: str, details: str | None, retryable: bool, retry_after_ms: int | None) -> Failure:
     """A failure as the host tells it."""
     cause = Failure.__new__(_class_of(code, retryable))
     Failure.__init__(cause, code, message, retryable=retryable)

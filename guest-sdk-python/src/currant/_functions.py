@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
 from currant import _failures, _options, _values
@@ -134,7 +134,13 @@ class Definition(Generic[P, R]):
             return [_values.read(text, self._type(only))]
         required = sum(parameter.default is parameter.empty for parameter in self.parameters)
         # A caller that gives a single argument does not wrap it, nor does this SDK.
-        parts = list(_values.elements(text)) if text.startswith("[") else [text] if required <= 1 and text != "null" else None
+        parts = (
+            list(_values.elements(text))
+            if text.startswith("[")
+            else [text]
+            if required <= 1 and text != "null"
+            else None
+        )
         if parts is None or not required <= len(parts) <= len(self.parameters):
             names = ", ".join(parameter.name for parameter in self.parameters)
             got = "something else" if parts is None else f"one of {len(parts)}"
@@ -207,7 +213,7 @@ class Module:
     version: str
 
 
-_registered: list[Definition[Any, Any]] = []
+_registered: list[Definition[..., Any]] = []
 _module: Module | None = None
 _default = Module("module", "0.0.0")
 
@@ -225,7 +231,7 @@ def module(name: str, version: str | None = None) -> None:
     >>> module("shop", version="2.1.0")
     """
     global _module
-    _module = Module(check_name("module", name), version if version is not None else _default.version)
+    _module = Module(check_name("module", name), _default.version if version is None else version)
 
 
 def set_default_module(name: str, version: str) -> None:
@@ -238,18 +244,18 @@ def the_module() -> Module:
     """What it is called."""
     if _module is None:
         return _default
-    return replace(_module, version=_default.version) if _module.version == "0.0.0" else _module
+    return _module
 
 
-def find(name: str) -> Definition[Any, Any]:
+def find(name: str) -> Definition[..., Any]:
     """The function of this name."""
-    for definition in reversed(_registered):
-        if definition.name == name:
-            return definition
+    found: Definition[..., Any] | None = next((one for one in reversed(_registered) if one.name == name), None)
+    if found is not None:
+        return found
     raise _failures.NonRetryable("unknown-function", f"this module has no function `{name}`")
 
 
-def all_functions() -> list[Definition[Any, Any]]:
+def all_functions() -> list[Definition[..., Any]]:
     """All that are registered, in the order of their names. The error is a sentence that tells the author what to mend."""
     functions = sorted(_registered, key=lambda definition: (definition.name, definition.place))
     if not functions:

@@ -27,6 +27,8 @@ class StartTask:
     function: str
     input: str
     options: CallOptions
+    definition: Any = None
+    """The function itself, if it is one of this program: what the test kit runs."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class StartWorkflow:
     function: str
     input: str
     options: CallOptions
+    definition: Any = None
+    """The function itself, if it is one of this program: what the test kit runs."""
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,23 @@ import math
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, TypeVarTuple
 
 from currant import _failures
 from currant._failures import Failure
 from currant._host import CancellationRequested, Completed, Host, Never, Number, Outcome, Request, Timer, surroundings
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+if TYPE_CHECKING:
+    # To a type checker `AbstractEventLoop` is abstract; what ours lacks is refused in words (`_refuse`).
+    _Base = asyncio.BaseEventLoop
+else:
+    _Base = asyncio.AbstractEventLoop
 
 
-class Loop(asyncio.AbstractEventLoop):
+class Loop(_Base):
     """What both loops have in common: callbacks that are ready, and numbers for what is made."""
 
     def __init__(self) -> None:
@@ -52,7 +59,8 @@ class Loop(asyncio.AbstractEventLoop):
                         handle._run()
                 else:
                     self._idle()
-            return root.result()
+            result: T = root.result()
+            return result
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -84,16 +92,20 @@ class Loop(asyncio.AbstractEventLoop):
     # What asyncio asks for.
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        # There is only one thread.
+        return self.call_soon(callback, *args, context=context)
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
@@ -151,7 +163,9 @@ class Task(asyncio.Task[Any]):
 
 def _refuse(name: str) -> Callable[..., NoReturn]:
     def refused(self: Loop, *args: Any, **options: Any) -> NoReturn:
-        raise NotImplementedError(_WORDS.get(name, f"asyncio's `{name}` needs sockets or processes, and a sandbox has neither"))
+        raise NotImplementedError(
+            _WORDS.get(name, f"asyncio's `{name}` needs sockets or processes, and a sandbox has neither")
+        )
 
     return refused
 
@@ -181,7 +195,7 @@ class BlockingLoop(Loop):
         return time.monotonic()
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, self.number(), handle))
@@ -193,7 +207,9 @@ class BlockingLoop(Loop):
 
     def _idle(self) -> None:
         if not self._timers:
-            raise _failures.NonRetryable("stuck", "the task can never go on: it awaits something that nobody will ever do")
+            raise _failures.NonRetryable(
+                "stuck", "the task can never go on: it awaits something that nobody will ever do"
+            )
         when, _, handle = heapq.heappop(self._timers)
         time.sleep(max(0.0, when - self.time()))
         self._ready.append(handle)
@@ -218,7 +234,7 @@ class DurableLoop(Loop):
         return self.host.time()
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         length = math.ceil(round((when - self.time()) * 1000, 3))
@@ -370,5 +386,7 @@ def current(what: str) -> DurableLoop:
     if loop is None:
         raise _failures.no_workflow(what)
     if loop.step is not None:
-        raise _failures.NonRetryable("not-in-workflow", f"{what} is not possible inside a step (`{loop.step}`): do it before or after")
+        raise _failures.NonRetryable(
+            "not-in-workflow", f"{what} is not possible inside a step (`{loop.step}`): do it before or after"
+        )
     return loop

@@ -36,7 +36,9 @@ def attempt(execution: Execution, last_progress: str | None, clock: Callable[[],
         _attempts.pop()
 
 
-def execution_of(function: str, number: int, attempt: int = 1, task_id: str | None = None, queue: str = "default") -> Execution:
+def execution_of(
+    function: str, number: int, attempt: int = 1, task_id: str | None = None, queue: str = "default"
+) -> Execution:
     """An execution that nobody asked for."""
     id = f"00000000-0000-7000-8000-{number:012}"
     return Execution(id, task_id, function, queue, attempt, None, "0" * 64, None)

@@ -12,12 +12,12 @@ import logging
 import sys
 import threading
 from collections.abc import Coroutine
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from currant import _failures, _loop, _random, _telemetry, _timers, _values
 from currant._calls import Call
 from currant._functions import Definition, Settings
-from currant._host import Completed, Delivery, Number, Request
+from currant._host import Completed, Delivery, Host, Number, Request
 from currant._options import CallOptions, Timeouts
 
 _LATER = (
@@ -39,7 +39,7 @@ def prepare() -> None:
     asyncio.runners.run = _run
     asyncio.new_event_loop = _new_event_loop
     asyncio.events.new_event_loop = _new_event_loop
-    threading.Thread.start = _start_thread  # type: ignore[method-assign]
+    threading.Thread.start = _start_thread  # type: ignore[method-assign, assignment]
     root = logging.getLogger()
     root.addHandler(_telemetry.LogHandler())
     root.setLevel(logging.INFO)
@@ -58,12 +58,12 @@ def seal() -> None:
 
 def _warm_up() -> None:
     """Code that has run is specialised, and what it caches is there: both would otherwise be written anew in every instance, page by page."""
-    task = Definition("task", _warm_task, "warm-up", _NO_SETTINGS)
-    workflow = Definition("workflow", _warm_workflow, "warm-up", _NO_SETTINGS)
+    task: Definition[..., Any] = Definition("task", _warm_task, "warm-up", _NO_SETTINGS)
+    workflow: Definition[..., Any] = Definition("workflow", _warm_workflow, "warm-up", _NO_SETTINGS)
     for _ in range(_ROUNDS):
         _random.seed()
         task.run_task('{"text": "a", "numbers": [1, 2.5]}')
-        _loop.DurableLoop(_Nobody()).run(workflow.run_workflow("1"))
+        _loop.DurableLoop(cast(Host, _Nobody())).run(workflow.run_workflow("1"))
 
 
 _NO_SETTINGS = Settings(None, None, None, Timeouts())
@@ -82,7 +82,7 @@ async def _warm_workflow(number: int) -> int:
 
 
 class _Nobody:
-    """A host that answers everything at once."""
+    """As much of a host as that takes: it answers everything at once."""
 
     def __init__(self) -> None:
         self._started = 0
@@ -99,11 +99,6 @@ class _Nobody:
 
     def time(self) -> float:
         return 0.0
-
-    def external(self) -> NoReturn:
-        raise NotImplementedError
-
-    begin_step = end_step = version = continue_as_new = publish = external
 
 
 def begin() -> None:
@@ -126,7 +121,9 @@ def _run(main: Coroutine[Any, Any, Any], **options: Any) -> Any:
 
 
 def _new_event_loop() -> NoReturn:
-    raise RuntimeError("a sandbox cannot make an event loop: write `async def`, and use `await`; in a task, `asyncio.run` works too")
+    raise RuntimeError(
+        "a sandbox cannot make an event loop: write `async def`, and use `await`; in a task, `asyncio.run` works too"
+    )
 
 
 def _start_thread(thread: threading.Thread) -> NoReturn:

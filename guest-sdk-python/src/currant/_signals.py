@@ -55,7 +55,8 @@ def receive(name: str, type: Any = Any, *, timeout: Duration | None = None) -> A
 async def _in_time(message: Receive[V], timeout: Duration) -> V | None:
     first, timer = message.start(), _timers.sleep(timeout).start()
     try:
-        await asyncio.wait([first, timer], return_when=asyncio.FIRST_COMPLETED)
+        both: list[asyncio.Future[Any]] = [first, timer]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         return first.result() if first.done() else None
     finally:
         # The loser is given up.

@@ -70,7 +70,9 @@ class Span:
     def __enter__(self) -> Span:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
         if isinstance(error, Exception):
             self.fail(str(error) or type(error).__name__)
         self._span.end()

@@ -210,7 +210,7 @@ def _convert_plain(value: Any, type: Any) -> Any:
         case _ if type is bool:
             return _expect(isinstance(value, bool), value, "a boolean")
         case _ if type is int:
-            whole = isinstance(value, int) or isinstance(value, float) and value.is_integer()
+            whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
             return int(_expect(whole and not isinstance(value, bool), value, "an integer"))
         case _ if type is float:
             return float(_expect(isinstance(value, (int, float)) and not isinstance(value, bool), value, "a number"))
@@ -222,7 +222,11 @@ def _convert_plain(value: Any, type: Any) -> Any:
             return _expect(isinstance(value, dict), value, "an object")
         case _ if type in _TEXTS:
             words, parse = _TEXTS[type]
-            _expect(isinstance(value, (str, int, float)) if type is decimal.Decimal else isinstance(value, str), value, words)
+            _expect(
+                isinstance(value, (str, int, float)) if type is decimal.Decimal else isinstance(value, str),
+                value,
+                words,
+            )
             try:
                 return parse(str(value))
             except (ValueError, ArithmeticError):
@@ -279,7 +283,9 @@ def _convert_tuple(value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         arguments = (arguments[0],) * len(value)
     if len(arguments) != len(value):
         raise Mismatch(f"expected a list of {len(arguments)}, got one of {len(value)}")
-    return tuple(_at(f"[{index}]", inner, item) for index, (inner, item) in enumerate(zip(value, arguments, strict=True)))
+    return tuple(
+        _at(f"[{index}]", inner, item) for index, (inner, item) in enumerate(zip(value, arguments, strict=True))
+    )
 
 
 def _convert_named_tuple(value: Any, type: Any) -> Any:
@@ -396,9 +402,11 @@ def _cut(text: str, type: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         options = tuple(sorted(arguments, key=lambda option: option is not types.NoneType))
         return _first_that_fits(options, lambda option: _cut(text, option), json.loads(text))
-    if dataclasses.is_dataclass(type) and text.startswith("{"):
+    if isinstance(type, _CLASS) and dataclasses.is_dataclass(type) and text.startswith("{"):
         hints, fields = hints_of(type), {field.name: field for field in dataclasses.fields(type) if field.init}
-        return _build(type, fields, {name: read_at(name, part, hints[name]) for name, part in _members(text) if name in fields})
+        return _build(
+            type, fields, {name: read_at(name, part, hints[name]) for name, part in _members(text) if name in fields}
+        )
     if typing.is_typeddict(type) and text.startswith("{"):
         hints = hints_of(type)
         _convert_typed_dict(json.loads(text), type)
@@ -410,7 +418,10 @@ def _cut(text: str, type: Any) -> Any:
         if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
             if len(parts) != len(arguments):
                 raise Mismatch(f"expected a list of {len(arguments)}, got one of {len(parts)}")
-            return tuple(read_at(f"[{index}]", part, item) for index, (part, item) in enumerate(zip(parts, arguments, strict=True)))
+            return tuple(
+                read_at(f"[{index}]", part, item)
+                for index, (part, item) in enumerate(zip(parts, arguments, strict=True))
+            )
         items = [read_at(f"[{index}]", part, arguments[0]) for index, part in enumerate(parts)]
         return tuple(items) if origin is tuple else items
     return convert(json.loads(text), type)

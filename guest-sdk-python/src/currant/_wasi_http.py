@@ -98,7 +98,11 @@ def _in_words(made: Request, code: object) -> Error:
     asked = f"{made.method} {made.url}"
     if isinstance(code, types.ErrorCode_InternalError) and code.value:
         # The host's own words: a request that was refused, or a connection that failed.
-        refused = "not granted" in code.value or "not available in a workflow" in code.value or "is granted, but" in code.value
+        refused = (
+            "not granted" in code.value
+            or "not available in a workflow" in code.value
+            or "is granted, but" in code.value
+        )
         return Error("http-refused" if refused else "http-failed", f"{asked}: {code.value}")
     if isinstance(code, (types.ErrorCode_HttpRequestDenied, types.ErrorCode_DestinationIpProhibited)):
         return Error("http-refused", f"{asked}: {_name(code)}")

@@ -219,7 +219,9 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
         self.close()
 
     def _row(self, statement: _Statement, connection: psycopg.Connection[Any] | None = None) -> Row | None:
@@ -340,7 +342,11 @@ class AsyncClient:
     def __init__(self, url: str, *, max_connections: int = 4) -> None:
         self.url = url
         self._pool = psycopg_pool.AsyncConnectionPool(
-            url, min_size=0, max_size=max_connections, open=False, kwargs={"autocommit": True, "prepare_threshold": None}
+            url,
+            min_size=0,
+            max_size=max_connections,
+            open=False,
+            kwargs={"autocommit": True, "prepare_threshold": None},
         )
         self._listener = _Listener(url)
 
@@ -352,7 +358,9 @@ class AsyncClient:
     async def __aenter__(self) -> AsyncClient:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
         await self.close()
 
     async def _row(self, statement: _Statement, connection: psycopg.AsyncConnection[Any] | None = None) -> Row | None:
@@ -361,9 +369,11 @@ class AsyncClient:
                 if connection is None:
                     await self._pool.open()
                     connection = await stack.enter_async_context(self._pool.connection())
+                assert connection is not None
                 cursor = await stack.enter_async_context(connection.cursor(row_factory=tuple_row))
                 await cursor.execute(statement.sql, statement.parameters)
-                return await cursor.fetchone()
+                row: Row | None = await cursor.fetchone()
+                return row
 
     @overload
     async def enqueue(self, function: Function[..., T], *arguments: Any, **options: Any) -> AsyncHandle[T]: ...

@@ -137,9 +137,13 @@ def _request(
 ) -> Request:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise _failures.NonRetryable("invalid-url", f"{url!r} is not a URL: write http://host/path or https://host/path")
+        raise _failures.NonRetryable(
+            "invalid-url", f"{url!r} is not a URL: write http://host/path or https://host/path"
+        )
     if parts.username is not None:
-        raise _failures.NonRetryable("invalid-url", f"credentials do not belong into a URL ({parts.hostname}): send a header")
+        raise _failures.NonRetryable(
+            "invalid-url", f"credentials do not belong into a URL ({parts.hostname}): send a header"
+        )
     query = "&".join(part for part in (parts.query, urlencode(params, doseq=True) if params else "") if part)
     target = urlunsplit(("", "", parts.path or "/", query, ""))
     sent = {name.lower(): value for name, value in (headers or {}).items()}
@@ -210,4 +214,3 @@ def patch(url: str, **options: Any) -> Response:
 def delete(url: str, **options: Any) -> Response:
     """Deletes something."""
     return request("DELETE", url, **options)
-

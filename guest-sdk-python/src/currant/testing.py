@@ -85,7 +85,7 @@ class Run:
         """Runs a task or workflow to its end, with the retries that it asks for."""
         call._use()
         self._world = _World(self._script)
-        ended = self._world.perform(_request(call), call.definition, depth=0, now=0)
+        ended = self._world.perform(_request(call), depth=0, now=0)
         self._world.now = ended.at
         return _value(call, ended.outcome)
 
@@ -104,11 +104,11 @@ class Run:
 
 def run_alone(call: Call[T]) -> T:
     """A workflow that a test awaits or runs outside of any `Run`."""
-    return _value(call, _World(_Script()).perform(_request(call), call.definition, depth=0, now=0).outcome)
+    return _value(call, _World(_Script()).perform(_request(call), depth=0, now=0).outcome)
 
 
 def _request(call: Call[Any]) -> StartTask | StartWorkflow:
-    return (StartTask if call.kind == "task" else StartWorkflow)(call.name, call.input, call.options)
+    return (StartTask if call.kind == "task" else StartWorkflow)(call.name, call.input, call.options, call.definition)
 
 
 def _value(call: Call[T], outcome: Outcome) -> T:
@@ -167,12 +167,10 @@ class _World:
         self.attempts: Counter[str] = Counter()
         self.published: Any = None
 
-    def perform(
-        self, request: StartTask | StartWorkflow, definition: Definition[..., Any] | None, *, depth: int, now: int
-    ) -> _Ended:
+    def perform(self, request: StartTask | StartWorkflow, *, depth: int, now: int) -> _Ended:
         """Runs a task or workflow that was started at `now`, with its retries."""
         name, options = request.function, request.options
-        definition = definition or _find(name)
+        definition: Definition[..., Any] | None = request.definition or _find(name)
         policy = _policy(request, definition)
         self.executions += 1
         number, attempt, pauses, progress = self.executions, 1, 0, None
@@ -204,7 +202,8 @@ class _World:
             if mock := self.script.mocks.get(request.function):
                 return mock.run(request.function, request.input)
             if definition is None:
-                return _functions.find(request.function).name
+                # Says that there is none.
+                definition = _functions.find(request.function)
             if definition.kind == "task":
                 return definition.run_task(request.input)
             return self._run_workflow(definition, request.input, depth, clock)
@@ -358,7 +357,7 @@ class _Simulation:
         """In the order in which they were started."""
         for number, state in list(self._operations.items()):
             if isinstance(state, _Queued):
-                ended = self._world.perform(state.request, None, depth=self._depth + 1, now=state.at)
+                ended = self._world.perform(state.request, depth=self._depth + 1, now=state.at)
                 self._operations[number] = ended
 
     def cancel(self, number: Number) -> None:

@@ -43,7 +43,10 @@ class Worker:
             "slots": None if slots is None else str(slots),
             "lease": None if lease is None else f"{_durations.milliseconds(lease)}ms",
         }
-        self.arguments = ["worker", *(part for name, value in said.items() if value is not None for part in (f"--{name}", value))]
+        self.arguments = [
+            "worker",
+            *(part for name, value in said.items() if value is not None for part in (f"--{name}", value)),
+        ]
         self.environment = dict(environment or {})
         if database_url is not None:
             # Not as an argument: other users of the machine see those.
@@ -112,6 +115,7 @@ class Worker:
     def __enter__(self) -> Worker:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
         self.stop()
-

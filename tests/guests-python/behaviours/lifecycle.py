@@ -2,10 +2,11 @@
 
 import asyncio
 
-import currant
-from currant import Json
 from liveness import sleep
 from waiting import sleep_flow
+
+import currant
+from currant import Json
 
 
 @currant.task(queue="undo")

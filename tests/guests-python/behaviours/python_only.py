@@ -5,13 +5,17 @@ import datetime
 import logging
 import sys
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, NotRequired, TypedDict
 
-import currant
 from outcomes import fail_by_error
+from outside import Draws, draw
+
+import currant
+import currant.http
 
 
 @currant.workflow
@@ -207,3 +211,31 @@ def late_import(text: str) -> float:
     import fractions
 
     return float(fractions.Fraction(text))
+
+
+@currant.workflow
+async def drawn_and_published(pause_ms: int) -> list[Draws]:
+    """Draws, shows it, pauses, and answers the same draws with later ones: a replay draws again what was shown."""
+    before = draw()
+    currant.publish(before)
+    inside = await currant.step("draw", draw, returns=Draws)
+    await currant.sleep(pause_ms / 1000)
+    return [before, inside, draw()]
+
+
+@currant.task(retries=1, backoff="10ms")
+def resume_later(rounds: int) -> int:
+    """Like `resume`, but takes its time, so that its progress is written."""
+    begin = currant.last_progress(int) or 0
+    for number in range(begin, rounds):
+        currant.heartbeat(number)
+        if begin == 0 and number == rounds // 2:
+            time.sleep(2.5)
+            raise currant.Failure("half-way", f"stopped at {number}")
+    return begin
+
+
+@currant.workflow
+async def https_in_step(url: str) -> int:
+    """Asks a server from a step."""
+    return await currant.step("ask", lambda: currant.http.get(url).status)

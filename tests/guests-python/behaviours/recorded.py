@@ -1,15 +1,15 @@
-"""Steps, clocks and random: what must be the same on every replay. Each waits in between, so that it can be replayed."""
+"""Steps, clocks and random: what must be the same on every replay. Each waits in between, so that it is replayed."""
 
 import asyncio
 import random
 import time
 from dataclasses import dataclass
-from typing import Any
+
+from outcomes import Fault, echo
+from outside import Draws, draw, milliseconds
 
 import currant
 from currant import Failure, Json
-from outcomes import Fault, echo
-from outside import Draws, draw, milliseconds
 
 
 @currant.workflow
@@ -84,7 +84,6 @@ async def random_and_clock(pause_ms: int) -> Observed:
     return Observed(before_ms, milliseconds(), monotonic_ms, draws_before, draw())
 
 
-
 @currant.workflow
 async def hash_order(pause_ms: int) -> tuple[list[int], list[int]]:
     """The order of a set of asyncio's own objects, before and after a pause."""
@@ -118,5 +117,3 @@ async def clock_in_step(pause_ms: int) -> int:
         return int((time.monotonic() - begin) * 1000)
 
     return await currant.step("look", look)
-
-

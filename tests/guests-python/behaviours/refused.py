@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-import currant
-from currant import Json
 from network import talk
 from outcomes import echo
+
+import currant
+from currant import Json
 
 
 @currant.workflow

@@ -4,9 +4,10 @@ import asyncio
 import time
 from typing import Any
 
+from liveness import sleep
+
 import currant
 from currant import Json
-from liveness import sleep
 
 
 @currant.workflow

@@ -36,9 +36,13 @@ def find(path: Path) -> App:
     """The app in a file or folder."""
     path = path.resolve()
     if not path.exists():
-        raise Problem(f"{path} is not there", hint="name the file with your tasks and workflows: currant build app.py", status=2)
+        raise Problem(
+            f"{path} is not there", hint="name the file with your tasks and workflows: currant build app.py", status=2
+        )
     if path.is_file() and path.suffix != ".py":
-        raise Problem(f"{path} is not a Python file", hint="name the file with your tasks and workflows, or its folder", status=2)
+        raise Problem(
+            f"{path} is not a Python file", hint="name the file with your tasks and workflows, or its folder", status=2
+        )
     root, module = _module(path)
     _check_name(module)
     name, version = _project(path if path.is_dir() else path.parent)
@@ -61,12 +65,20 @@ def _module(path: Path) -> tuple[Path, str]:
     files = sorted(file.stem for file in path.glob("*.py"))
     if len(files) == 1:
         return path, files[0]
-    raise Problem(f"{path} has no app.py, main.py or package of its project's name", hint="name the file itself: currant build FILE.py", status=2)
+    raise Problem(
+        f"{path} has no app.py, main.py or package of its project's name",
+        hint="name the file itself: currant build FILE.py",
+        status=2,
+    )
 
 
 def _check_name(module: str) -> None:
     if not module.isidentifier():
-        raise Problem(f"{module}.py cannot be imported: {module!r} is no Python name", hint="rename it, with `_` for `-`", status=2)
+        raise Problem(
+            f"{module}.py cannot be imported: {module!r} is no Python name",
+            hint="rename it, with `_` for `-`",
+            status=2,
+        )
     if module in {"currant", "wit_world", "componentize_py_types", "componentize_py_runtime", "asyncio"}:
         raise Problem(f"{module}.py hides a module of that name that the build needs", hint="rename it", status=2)
 
@@ -81,7 +93,9 @@ def _project(folder: Path) -> tuple[str | None, str]:
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise Problem(f"{file} cannot be read: {error}", status=2) from None
             name = project.get("name")
-            return (_normal(name) if isinstance(name, str) and place == folder else None), str(project.get("version", "0.0.0"))
+            return (_normal(name) if isinstance(name, str) and place == folder else None), str(
+                project.get("version", "0.0.0")
+            )
         if (place / ".git").exists():
             break
     return None, "0.0.0"

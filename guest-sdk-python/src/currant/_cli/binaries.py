@@ -19,7 +19,9 @@ def find(name: str) -> Path:
             if os.access(folder / name, os.X_OK) and (folder / name).is_file():
                 return folder / name
         raise Problem(
-            f"there is no `{name}` in CURRANT_HOME ({home})", hint=f"name the folder in which `{name}` lies, or unset it", status=3
+            f"there is no `{name}` in CURRANT_HOME ({home})",
+            hint=f"name the folder in which `{name}` lies, or unset it",
+            status=3,
         )
     found = shutil.which(name)
     if found is None:

@@ -44,11 +44,21 @@ Examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("path", type=Path, nargs="?", default=Path(), help="the file with your tasks and workflows, or its folder")
+    parser.add_argument(
+        "path", type=Path, nargs="?", default=Path(), help="the file with your tasks and workflows, or its folder"
+    )
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="where the component goes")
     parser.add_argument("--watch", "-w", action="store_true", help="build again whenever a file changes")
     parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
-    parser.add_argument("--python-path", "-p", type=Path, action="append", default=[], metavar="FOLDER", help="look for imports here too")
+    parser.add_argument(
+        "--python-path",
+        "-p",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="look for imports here too",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,7 +83,9 @@ def _watched(arguments: argparse.Namespace) -> list[Path]:
         return [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
-def build(path: Path, output: Path | None = None, python_path: list[Path] | None = None, *, force: bool = False) -> Path:
+def build(
+    path: Path, output: Path | None = None, python_path: list[Path] | None = None, *, force: bool = False
+) -> Path:
     """Makes the component, and answers where it is."""
     began = time.monotonic()
     app = apps.find(path)
@@ -205,7 +217,13 @@ def _componentize(app: App, findings: Findings, folders: list[Path], folder: Pat
     environment = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     # One seed for hashes: the same source gives the same order of sets, and the same component.
     result = subprocess.run(
-        [*command, "currant_component"], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, cwd=folder, check=False
+        [*command, "currant_component"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        cwd=folder,
+        check=False,
     )
     told = _told(result.stdout + result.stderr)
     for missing in told.late:
@@ -224,7 +242,11 @@ NAMES = [
 def _link_sdk(stage: Path) -> None:
     """The package itself, without what a component does not need."""
     target = stage / "currant"
-    shutil.copytree(SDK, target, ignore=shutil.ignore_patterns("_cli", "_wit", "__pycache__", "client.py", "worker.py", "__main__.py"))
+    shutil.copytree(
+        SDK,
+        target,
+        ignore=shutil.ignore_patterns("_cli", "_wit", "__pycache__", "client.py", "worker.py", "__main__.py"),
+    )
 
 
 def _told(output: str) -> _Told:
@@ -274,7 +296,10 @@ def _import_problem(module: str, trace: str, message: str, findings: Findings) -
         through = f", which `{asked}` needs" if asked and asked.split(".")[0] != module.split(".")[0] else ""
         return Problem(f"{where}`{module}`{through} cannot work in a component: {why}\n{_indented(trace)}")
     if asked and asked.split(".")[0] == module.split(".")[0] and not _is_installed(module):
-        return Problem(f"{where}there is no module `{module}` here", hint=f"is it installed in this environment? pip install {module.split('.')[0]}")
+        return Problem(
+            f"{where}there is no module `{module}` here",
+            hint=f"is it installed in this environment? pip install {module.split('.')[0]}",
+        )
     return Problem(
         f"{where}`{module}` cannot be imported in a component: {message}\n{_indented(trace)}",
         hint="native extensions cannot be loaded, and a part of the standard library is missing: ssl, zlib, ctypes, threads, processes",

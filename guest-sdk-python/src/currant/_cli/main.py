@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from currant._cli import build, binaries, new, talk
+from currant._cli import binaries, build, new, talk
 from currant._cli.talk import Problem
 
 HOST = {
@@ -59,9 +59,16 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, module, help in (("build", build, "make a component of a file or folder"), ("new", new, "make a new module that runs")):
+    for name, module, help in (
+        ("build", build, "make a component of a file or folder"),
+        ("new", new, "make a new module that runs"),
+    ):
         command = commands.add_parser(
-            name, help=help, description=help, epilog=module.EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=help,
+            description=help,
+            epilog=module.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
         command.set_defaults(run=module.run)

@@ -30,12 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.replace("NAME", name))
     talk.say(f"made {folder}: app.py, a test of it, pyproject.toml")
-    talk.say(f"hint: cd {folder} && python -m currant build && currant deploy {name}.wasm && currant start greet --input '[\"Ada\"]' --wait")
+    talk.say(
+        f"hint: cd {folder} && python -m currant build && currant deploy {name}.wasm && currant start greet --input '[\"Ada\"]' --wait"
+    )
     return 0
 
 
 FILES = {
-    "pyproject.toml": '''\
+    "pyproject.toml": """\
 [project]
 name = "NAME"
 version = "0.1.0"
@@ -44,7 +46,7 @@ dependencies = ["currant"]
 
 [dependency-groups]
 dev = ["currant[build]", "pytest"]
-''',
+""",
     "app.py": '''\
 """What NAME does: tasks, and the workflow that ties them together."""
 
@@ -65,13 +67,13 @@ async def greet(names: list[str]) -> list[str]:
     """Says hello to everybody at once."""
     return list(await asyncio.gather(*(hello(name) for name in names)))
 ''',
-    "test_app.py": '''\
+    "test_app.py": """\
 from app import greet
 from currant.testing import Run
 
 
 def test_everybody_is_greeted() -> None:
     assert Run().call(greet(["Ada", "Grace"])) == ["Hello, Ada!", "Hello, Grace!"]
-''',
+""",
     ".gitignore": "*.wasm\n.currant/\n__pycache__/\n",
 }

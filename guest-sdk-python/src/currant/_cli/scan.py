@@ -118,7 +118,17 @@ def _own(app: App, name: str) -> Iterator[Path]:
 
 # --- frozen values
 
-_CLOCKS = {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "localtime", "gmtime", "ctime"}
+_CLOCKS = {
+    "time",
+    "time_ns",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "localtime",
+    "gmtime",
+    "ctime",
+}
 _FROZEN = {
     "random": None,
     "secrets": None,
@@ -165,7 +175,9 @@ def _aliases(tree: ast.Module) -> dict[str, str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                names[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
+                names[alias.asname or alias.name.split(".")[0]] = (
+                    alias.name if alias.asname else alias.name.split(".")[0]
+                )
         elif isinstance(node, ast.ImportFrom) and not node.level:
             for alias in node.names:
                 names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
@@ -185,7 +197,7 @@ def _full_name(node: ast.expr, names: dict[str, str]) -> str | None:
 
 def _is_frozen(name: str, call: ast.Call) -> bool:
     owner, _, function = name.rpartition(".")
-    if owner not in _FROZEN or name in _HARMLESS and (call.args or name != "random.Random"):
+    if owner not in _FROZEN or (name in _HARMLESS and (call.args or name != "random.Random")):
         return False
     functions = _FROZEN[owner]
     return functions is None or function in functions
