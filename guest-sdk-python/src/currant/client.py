@@ -211,6 +211,7 @@ class Client:
             url, min_size=0, max_size=max_connections, open=False, kwargs={"autocommit": True, "prepare_threshold": None}
         )  # fmt: skip
         self._opening = threading.Lock()
+        self._opened = False
 
     def close(self) -> None:
         """Ends its connections."""
@@ -224,11 +225,18 @@ class Client:
     ) -> None:
         self.close()
 
+    def _open(self) -> None:
+        with self._opening:
+            if not self._opened:
+                # A pool tries for long, and does not say why it failed.
+                psycopg.connect(self.url).close()
+                self._pool.open()
+                self._opened = True
+
     def _row(self, statement: _Statement, connection: psycopg.Connection[Any] | None = None) -> Row | None:
         with _in_words(), contextlib.ExitStack() as stack:
             if connection is None:
-                with self._opening:
-                    self._pool.open()
+                self._open()
                 connection = stack.enter_context(self._pool.connection())
             cursor = stack.enter_context(connection.cursor(row_factory=tuple_row))
             return cursor.execute(statement.sql, statement.parameters).fetchone()
@@ -349,6 +357,8 @@ class AsyncClient:
             kwargs={"autocommit": True, "prepare_threshold": None},
         )
         self._listener = _Listener(url)
+        self._opening = asyncio.Lock()
+        self._opened = False
 
     async def close(self) -> None:
         """Ends its connections."""
@@ -363,11 +373,18 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
+    async def _open(self) -> None:
+        async with self._opening:
+            if not self._opened:
+                await (await psycopg.AsyncConnection.connect(self.url)).close()
+                await self._pool.open()
+                self._opened = True
+
     async def _row(self, statement: _Statement, connection: psycopg.AsyncConnection[Any] | None = None) -> Row | None:
         with _in_words():
             async with contextlib.AsyncExitStack() as stack:
                 if connection is None:
-                    await self._pool.open()
+                    await self._open()
                     connection = await stack.enter_async_context(self._pool.connection())
                 assert connection is not None
                 cursor = await stack.enter_async_context(connection.cursor(row_factory=tuple_row))
