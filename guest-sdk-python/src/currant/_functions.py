@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -262,7 +263,7 @@ def all_functions() -> list[Definition[..., Any]]:
         raise ValueError(
             f"module `{the_module().name}` has no functions: mark at least one with `@currant.task` or `@currant.workflow`"
         )
-    for one, other in zip(functions, functions[1:], strict=False):
+    for one, other in itertools.pairwise(functions):
         if one.name == other.name:
             raise ValueError(f"two functions are called `{one.name}`: {one.place} and {other.place}")
     return functions

@@ -45,7 +45,9 @@ class Postgres:
             account = next(pwd.getpwnam(name) for name in ("postgres", "nobody") if _has_user(name))
             os.chown(folder, account.pw_uid, account.pw_gid)
             self._user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        self._run("initdb", "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C", "-E", "UTF8", "-D", folder / "data")
+        self._run(
+            "initdb", "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C", "-E", "UTF8", "-D", folder / "data"
+        )
         self.port = _free_port()
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=200"
         self._run("pg_ctl", "-D", folder / "data", "-o", options, "-l", folder / "log", "-w", "start")
@@ -99,7 +101,12 @@ class Stack:
     def environment(self) -> dict[str, str]:
         cache = ROOT / "target" / "test-cache"
         # The configuration of whoever runs the tests does not count.
-        return {"CURRANT_DATABASE_URL": self.url, "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(self.folder), "NO_COLOR": "1"}
+        return {
+            "CURRANT_DATABASE_URL": self.url,
+            "XDG_CACHE_HOME": str(cache),
+            "XDG_CONFIG_HOME": str(self.folder),
+            "NO_COLOR": "1",
+        }
 
     def run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`currant` or `currant-host`, to its end."""
@@ -107,7 +114,9 @@ class Stack:
 
         command = [str(binaries.find(program)), *arguments]
         environment = {**os.environ, **self.environment()}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=self.folder, timeout=180, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=self.folder, timeout=180, check=False
+        )
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -115,7 +124,9 @@ class Stack:
     def start_worker(self) -> currant.Worker:
         self._number += 1
         log = self.folder / f"worker-{self._number}.log"
-        self.worker = currant.Worker(self.url, lease="3s", environment=self.environment(), cwd=self.folder, log=log).start()
+        self.worker = currant.Worker(
+            self.url, lease="3s", environment=self.environment(), cwd=self.folder, log=log
+        ).start()
         return self.worker
 
     def kill_worker(self) -> None:
@@ -141,7 +152,7 @@ class Stack:
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:
-            return connection.execute(query, parameters).fetchall()  # type: ignore[call-overload, no-any-return]
+            return connection.execute(query, parameters).fetchall()
 
     def value(self, query: str, *parameters: Any) -> Any:
         found = self.rows(query, *parameters)

@@ -53,7 +53,12 @@ def test_it_answers(stack: Stack, function: str, arguments: tuple[Any, ...], exp
     ("function", "arguments", "code", "words"),
     [
         ("fail", ({"code": "declined", "message": "no money"},), "declined", "no money"),
-        ("fail", ({"code": 7},), "invalid-input", "the input of `fail` is not what is expected: code: expected a text, got 7"),
+        (
+            "fail",
+            ({"code": 7},),
+            "invalid-input",
+            "the input of `fail` is not what is expected: code: expected a text, got 7",
+        ),
         ("pass_failure_on", ({"code": "declined"},), "declined", ""),
         ("stuck", (), "stuck", "only tasks, workflows, steps, timers, signals and what is made of them can be awaited"),
         ("overrun", (600_000,), "timed-out", "took too long"),
@@ -89,7 +94,12 @@ def test_values_are_kept_byte_for_byte(stack: Stack) -> None:
 
 
 def test_types_go_to_a_task_and_back(stack: Stack) -> None:
-    thing = {"name": "a", "id": "00000000-0000-7000-8000-000000000001", "made": "2030-01-01T00:00:00+00:00", "sizes": {"x": [1, 2.5]}}
+    thing = {
+        "name": "a",
+        "id": "00000000-0000-7000-8000-000000000001",
+        "made": "2030-01-01T00:00:00+00:00",
+        "sizes": {"x": [1, 2.5]},
+    }
     assert stack.result("typed_flow", {"things": [thing], "note": "fragile"}) == 1
 
 
@@ -100,7 +110,10 @@ def test_an_exception_arrives_with_the_users_own_traceback(stack: Stack) -> None
         # File, line, and the line itself, although a component has no files.
         assert 'File "python_only.py", line ' in trace
         assert "    return number // 0\n" in trace
-        assert "ZeroDivisionError: integer division or modulo by zero" in trace or "ZeroDivisionError: division by zero" in trace
+        assert (
+            "ZeroDivisionError: integer division or modulo by zero" in trace
+            or "ZeroDivisionError: division by zero" in trace
+        )
         assert "direct cause of the following exception" in trace
         assert "currant/_" not in trace
 
@@ -174,7 +187,10 @@ def test_a_cancelled_workflow_takes_back_what_it_did(stack: Stack) -> None:
     assert handle.cancel() == "requested"
     with pytest.raises(currant.Cancelled):
         handle.result(timeout="60s")
-    assert stack.value("select progress #>> '{}' from currant.executions where id = %s", handle.id) == "undid the reservation"
+    assert (
+        stack.value("select progress #>> '{}' from currant.executions where id = %s", handle.id)
+        == "undid the reservation"
+    )
 
 
 def test_a_workflow_may_end_well_although_it_was_cancelled(stack: Stack) -> None:
@@ -216,7 +232,9 @@ def test_log_lines_of_every_kind_are_kept_once(stack: Stack) -> None:
     assert lines == [("warn", "only 3 left"), ("info", "printed")]
     handle = stack.start("telemetry", 2)
     handle.result(timeout="60s")
-    lines = stack.rows("select level, message, attributes::jsonb from currant.logs where execution_id = %s order by line", handle.id)
+    lines = stack.rows(
+        "select level, message, attributes::jsonb from currant.logs where execution_id = %s order by line", handle.id
+    )
     assert lines[0] == ("info", "line 0", {"number": 0})
     assert [level for level, _, _ in lines[-3:]] == ["debug", "warn", "error"]
 

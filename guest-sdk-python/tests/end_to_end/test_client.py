@@ -50,7 +50,10 @@ def test_when_and_where_it_runs_can_be_said(stack: Stack) -> None:
     later = stack.start("echo", 1, delay="1 hour", queue="aside", priority=7, tags=["blue"], timeout="1 min", retries=2)
     at = stack.start("echo", 1, run_at=datetime.now(UTC) + timedelta(hours=1))
     assert later.status() == at.status() == "pending"
-    row = stack.rows("select queue, priority, tags, run_at > currant.now() + interval '59 min' from currant.executions where id = %s", later.id)
+    row = stack.rows(
+        "select queue, priority, tags, run_at > currant.now() + interval '59 min' from currant.executions where id = %s",
+        later.id,
+    )
     assert row == [("aside", 7, ["blue"], True)]
     assert [handle.cancel() for handle in (later, at)] == ["cancelled", "cancelled"]
     with pytest.raises(currant.Cancelled):
@@ -107,7 +110,10 @@ def test_a_database_without_the_schema_says_what_to_do(stack: Stack) -> None:
 
 
 def test_a_database_that_is_not_there_is_an_error_at_once() -> None:
-    with currant.Client("postgres://postgres@127.0.0.1:9/postgres") as client, pytest.raises(psycopg.OperationalError, match="127.0.0.1"):
+    with (
+        currant.Client("postgres://postgres@127.0.0.1:9/postgres") as client,
+        pytest.raises(psycopg.OperationalError, match="127.0.0.1"),
+    ):
         client.enqueue("echo", 1)
 
 

@@ -38,10 +38,15 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-def test_what_is_not_granted_is_refused_in_words_and_what_is_granted_works(stack: Stack, behaviours: Path, address: str) -> None:
+def test_what_is_not_granted_is_refused_in_words_and_what_is_granted_works(
+    stack: Stack, behaviours: Path, address: str
+) -> None:
     refused = stack.failure("http_get", f"http://{address}/x")
     assert refused.code == "http-refused"
-    assert f"{address} is not granted to this module: `--allow-http {address}` at its deployment grants it" in refused.message
+    assert (
+        f"{address} is not granted to this module: `--allow-http {address}` at its deployment grants it"
+        in refused.message
+    )
     assert not refused.retryable
 
     stack.deploy(behaviours, "--allow-http", address, "--allow-http", "127.0.0.1:9")

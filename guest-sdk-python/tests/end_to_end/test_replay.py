@@ -65,7 +65,9 @@ def test_a_step_is_recorded_once_though_the_workflow_is_replayed(stack: Stack) -
     stack.start_worker()
     drawn = handle.result(timeout="60s")
     assert stack.journal(handle) == ["started", "step", "timer", "completed"]
-    assert str(drawn["step"][0]) in str(stack.value("select body from currant.journal where workflow_id = %s and kind = 'step'", handle.id))
+    assert str(drawn["step"][0]) in str(
+        stack.value("select body from currant.journal where workflow_id = %s and kind = 'step'", handle.id)
+    )
 
 
 def test_two_workers_share_the_work(stack: Stack) -> None:

@@ -11,7 +11,12 @@ from currant.testing import Run
 
 def test_a_failure_is_what_it_says() -> None:
     failure = Failure("busy", "line 3", details={"line": 3}, retry_after="1 min")
-    assert (str(failure), failure.details, failure.retry_after_ms, failure.retryable) == ("busy: line 3", {"line": 3}, 60_000, True)
+    assert (str(failure), failure.details, failure.retry_after_ms, failure.retryable) == (
+        "busy: line 3",
+        {"line": 3},
+        60_000,
+        True,
+    )
     assert not currant.NonRetryable("gone").retryable
     assert currant.Cancelled().code == "cancelled"
     assert currant.TimedOut().code == "timed-out"

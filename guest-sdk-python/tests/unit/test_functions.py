@@ -41,7 +41,11 @@ def test_options_of_one_call_add_up() -> None:
 
     urgent = charge.with_(priority=10, tags=["vip"]).with_(timeout="20s", tags=["november"], retries=1)
     options = urgent(1)
-    assert (options.options.priority, options.options.tags, options.options.timeouts.attempt) == (10, ("vip", "november"), 20_000)
+    assert (options.options.priority, options.options.tags, options.options.timeouts.attempt) == (
+        10,
+        ("vip", "november"),
+        20_000,
+    )
     assert options.options.retry == RetryPolicy(retries=1)
     assert options.run() == 1
     plain = charge(2)
@@ -74,7 +78,7 @@ def test_what_cannot_be_a_function_of_a_module_is_refused_where_it_stands() -> N
     refused(lambda: currant.task(stars), "`stars` cannot have the parameter")
     refused(lambda: currant.task(named_only), "Take a dataclass instead")
     refused(lambda: currant.task(method), "`method` is a method")
-    refused(lambda: currant.workflow(not_async), "is not async: write `async def`")  # type: ignore[call-overload]
+    refused(lambda: currant.workflow(not_async), "is not async: write `async def`")  # type: ignore[arg-type]
     refused(lambda: currant.task(name="My Task")(not_async), "task name 'My Task'", ValueError)
     refused(lambda: currant.task(queue="A B")(not_async), "queue name 'A B'", ValueError)
     refused(lambda: currant.task(retries=-1)(not_async), "retries=-1", ValueError)
@@ -91,7 +95,9 @@ def test_two_functions_of_one_name_are_both_shown(monkeypatch: pytest.MonkeyPatc
 
     currant.task(name="same")(one)
     currant.task(name="same")(other)
-    with pytest.raises(ValueError, match=r"two functions are called `same`: .*test_functions.py:\d+ and .*test_functions.py:\d+"):
+    with pytest.raises(
+        ValueError, match=r"two functions are called `same`: .*test_functions.py:\d+ and .*test_functions.py:\d+"
+    ):
         _functions.all_functions()
 
 

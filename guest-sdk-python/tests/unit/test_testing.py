@@ -1,6 +1,7 @@
 """The test kit."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -31,7 +32,7 @@ def test_timers_jump_and_retries_are_made_with_their_pauses() -> None:
 
 
 def test_a_mock_stands_for_a_task_and_may_fail() -> None:
-    answers = iter([Failure("busy", "no"), "mocked"])
+    answers: Iterator[Failure | str] = iter([Failure("busy", "no"), "mocked"])
 
     def mock(amount: int) -> str:
         answer = next(answers)

@@ -88,7 +88,11 @@ def test_a_value_comes_back_as_it_went(value: Any, type: Any) -> None:
     [
         ('{"items":[{"name":3}]}', Order, "items[0].name: expected a text, got 3"),
         ('{"items":[{}]}', Order, "items[0]: the field `name` is missing"),
-        ('{"items":[{"name":"a","colour":"green"}]}', Order, 'items[0].colour: expected one of "red", "blue", got "green"'),
+        (
+            '{"items":[{"name":"a","colour":"green"}]}',
+            Order,
+            'items[0].colour: expected one of "red", "blue", got "green"',
+        ),
         ('{"items":{}}', Order, "items: expected a list, got {}"),
         ("[]", Order, "expected an object (Order), got []"),
         ('{"order":{"items":[]},"weight":"x"}', Parcel, 'weight: expected a number, got "x"'),
@@ -195,7 +199,9 @@ def arguments(*types: Any) -> Any:
         ("several", (1, "x", Json("1.0")), '[1,"x",1.0]'),
     ],
 )
-def test_one_argument_is_the_input_itself_several_are_a_list_none_is_null(name: str, given: tuple[Any, ...], text: str) -> None:
+def test_one_argument_is_the_input_itself_several_are_a_list_none_is_null(
+    name: str, given: tuple[Any, ...], text: str
+) -> None:
     definition = arguments()[name]._definition
     assert definition.encode_input(definition.bind(*given)) == text
     assert definition.decode_input(text) == definition.bind(*given)

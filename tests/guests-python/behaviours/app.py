@@ -6,6 +6,7 @@ Workflows: `calls` · `waiting` · `recorded` (steps, clocks, random) · `refuse
 """
 
 import calls
+import currant
 import lifecycle
 import liveness
 import misdeeds
@@ -16,8 +17,6 @@ import python_only
 import recorded
 import refused
 import waiting
-
-import currant
 
 __all__ = [
     "calls",

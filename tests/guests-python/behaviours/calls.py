@@ -4,12 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import currant
+from currant import Failure, Json, RetryPolicy
 from liveness import sleep
 from outcomes import Fault, echo, fail
 from waiting import sleep_flow
-
-import currant
-from currant import Failure, Json, RetryPolicy
 
 
 @currant.workflow

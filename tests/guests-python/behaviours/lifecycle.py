@@ -2,11 +2,10 @@
 
 import asyncio
 
-from liveness import sleep
-from waiting import sleep_flow
-
 import currant
 from currant import Json
+from liveness import sleep
+from waiting import sleep_flow
 
 
 @currant.task(queue="undo")

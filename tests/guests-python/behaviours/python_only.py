@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, NotRequired, TypedDict
 
-from outcomes import fail_by_error
-from outside import Draws, draw
-
 import currant
 import currant.http
+from outcomes import fail_by_error
+from outside import Draws, draw
 
 
 @currant.workflow

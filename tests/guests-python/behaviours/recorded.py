@@ -1,15 +1,15 @@
 """Steps, clocks and random: what must be the same on every replay. Each waits in between, so that it is replayed."""
 
 import asyncio
+import functools
 import random
 import time
 from dataclasses import dataclass
 
-from outcomes import Fault, echo
-from outside import Draws, draw, milliseconds
-
 import currant
 from currant import Failure, Json
+from outcomes import Fault, echo
+from outside import Draws, draw, milliseconds
 
 
 @currant.workflow
@@ -17,7 +17,7 @@ async def steps(count: int) -> int:
     """So many steps, one after the other. Answers the sum of their results."""
     total = 0
     for number in range(count):
-        total += await currant.step(f"step-{number}", lambda number=number: number)
+        total += await currant.step(f"step-{number}", functools.partial(abs, number))
     return total
 
 

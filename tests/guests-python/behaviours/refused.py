@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-from network import talk
-from outcomes import echo
-
 import currant
 from currant import Json
+from network import talk
+from outcomes import echo
 
 
 @currant.workflow

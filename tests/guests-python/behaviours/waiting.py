@@ -4,10 +4,9 @@ import asyncio
 import time
 from typing import Any
 
-from liveness import sleep
-
 import currant
 from currant import Json
+from liveness import sleep
 
 
 @currant.workflow
@@ -62,7 +61,8 @@ async def signal_after_giving_up(name: str, milliseconds: int) -> tuple[bool, Js
 async def race(task_ms: int, timer_ms: int) -> str:
     """A task against a timer: answers who won. The loser is cancelled."""
     task, timer = currant.start(sleep(task_ms)), currant.start(currant.sleep(timer_ms / 1000))
-    done, pending = await asyncio.wait([task, timer], return_when=asyncio.FIRST_COMPLETED)
+    both: list[asyncio.Future[Any]] = [task, timer]
+    done, pending = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     for loser in pending:
         loser.cancel()
     for winner in done:

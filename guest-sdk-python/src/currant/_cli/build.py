@@ -14,7 +14,6 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,6 +205,9 @@ def _componentize(app: App, findings: Findings, folders: list[Path], folder: Pat
     # Tracebacks name files as seen from the app, wherever it was built.
     names = {f"/{number}": "." if path == app.root else path.name for number, path in enumerate(folders, start=1)}
     (stage / "currant_component.py").write_text(
+        # The folders of the user's are not to be written to.
+        "import sys\n"
+        "sys.dont_write_bytecode = True\n"
         "from currant import _snapshot\n"
         f"_snapshot.make(_snapshot.Plan({app.module!r}, {app.name!r}, {app.version!r}, {late!r}, {names!r}))\n"
         "from currant._entry import Entry\n"
@@ -293,7 +295,7 @@ def _import_problem(module: str, trace: str, message: str, findings: Findings) -
     asked = _asked_for(module, findings)
     where = f"{findings.imported[asked]}: " if asked else ""
     if why := imports.reason(module) or (imports.reason(asked) if asked else None):
-        through = f", which `{asked}` needs" if asked and asked.split(".")[0] != module.split(".")[0] else ""
+        through = f", which `{asked}` needs," if asked and asked.split(".")[0] != module.split(".")[0] else ""
         return Problem(f"{where}`{module}`{through} cannot work in a component: {why}\n{_indented(trace)}")
     if asked and asked.split(".")[0] == module.split(".")[0] and not _is_installed(module):
         return Problem(
@@ -324,8 +326,3 @@ def _is_installed(module: str) -> bool:
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
-
-
-def lines(text: str) -> Iterator[str]:
-    """Not empty ones."""
-    return (line for line in text.splitlines() if line.strip())

@@ -152,17 +152,14 @@ def _frozen(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def _at_import(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, _FUNCTION):
-            # The body runs later; defaults and decorators now.
-            outside = [*child.args.defaults, *(default for default in child.args.kw_defaults if default)]
-            if not isinstance(child, ast.Lambda):
-                outside += child.decorator_list
-            for part in outside:
-                yield part
+    """What runs when the module is imported: of functions only defaults and decorators."""
+    if isinstance(node, _FUNCTION):
+        for part in (*node.args.defaults, *node.args.kw_defaults, *getattr(node, "decorator_list", ())):
+            if part is not None:
                 yield from _at_import(part)
-        elif not _is_typing_only(child) and not _is_main(child):
-            yield child
+    elif not _is_typing_only(node) and not _is_main(node):
+        yield node
+        for child in ast.iter_child_nodes(node):
             yield from _at_import(child)
 
 

@@ -18,8 +18,9 @@ def changes(files: Callable[[], list[Path]]) -> Iterator[None]:
     while True:
         now = {file: _changed(file) for file in files()}
         if now != seen:
+            # As it was before: what changes meanwhile is seen the next time.
+            seen = now
             yield
-            seen = {file: _changed(file) for file in files()}
             talk.say("watching; Ctrl-C ends it")
         time.sleep(EVERY)
 
