@@ -11,12 +11,14 @@ import os
 import re
 
 _SDK = os.path.dirname(os.path.abspath(__file__))
+FOLDER = os.path.dirname(_SDK)
+"""In which this package lies."""
 _prefixes: list[tuple[str, str]] = []
 
 
 def is_sdk(file: str) -> bool:
     """Whether a file is one of this package."""
-    return file.startswith(_SDK) or file.startswith("<frozen ")
+    return file.startswith((_SDK, "<frozen ")) or file.endswith("/importlib/__init__.py")
 
 
 def keep(file: str, text: str) -> None:

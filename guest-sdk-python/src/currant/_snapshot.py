@@ -1,6 +1,7 @@
 """Runs inside the build: imports the user's module, and makes the interpreter's memory what every instance shall begin with.
 
-What the build should know is told on stderr, one line of JSON each.
+What the build should know is told in a file beside the package, one line of JSON each: of what is said on stderr the toolchain keeps
+some to itself.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import os
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 from currant import _failures, _functions, _places, _sandbox
 
-MARK = "currant-build: "
+TOLD = "told.jsonl"
+"""The file, in the folder that holds the package."""
 
 
 @dataclass(frozen=True)
@@ -88,4 +91,5 @@ def _tell_error(error: BaseException) -> None:
 
 
 def _tell(kind: str, value: Any) -> None:
-    print(f"{MARK}{json.dumps({kind: value})}", file=sys.stderr, flush=True)
+    with open(os.path.join(_places.FOLDER, TOLD), "a", encoding="utf-8") as told:
+        told.write(json.dumps({kind: value}) + "\n")

@@ -46,15 +46,6 @@ def test_the_same_source_gives_the_same_component_and_is_built_once(tmp_path: Pa
             ],
         ),
         (
-            f"import currant\nimport multiprocessing.pool\n{FUNCTION}",
-            ["warning: app.py:2: `multiprocessing", "a sandbox has no threads and processes"],
-        ),
-        (
-            f"import currant\nimport not_there\n{FUNCTION}",
-            ["error: app.py:2: there is no module `not_there` here", "hint: is it installed"],
-        ),
-        ("import currant\n", ["error: module `app` has no functions: mark at least one with `@currant.task`"]),
-        (
             "import currant\n\ndef value():\n    return {}['key']\n\nX = value()\n",
             [
                 "your module cannot be imported: KeyError: 'key'",
@@ -62,30 +53,22 @@ def test_the_same_source_gives_the_same_component_and_is_built_once(tmp_path: Pa
                 'File "app.py", line 4, in value',
             ],
         ),
-        (
-            "import currant\n@currant.task\ndef f(x: 'Missing') -> None: ...\n",
-            ["error: app.py:2: the type hints of `f` cannot be resolved: name 'Missing' is not defined"],
-        ),
-        (
-            "import currant, threading\nthreading.Thread(target=print).start()\n",
-            [
-                "your module does at its top what a build cannot do",
-                "a sandbox has no threads",
-                "hint: do it inside a task",
-            ],
-        ),
     ],
 )
 def test_what_cannot_be_built_is_said_in_words(tmp_path: Path, text: str, words: list[str]) -> None:
     done = build(tmp_path, text)
-    if words[0].startswith("error") or "cannot" in words[0]:
-        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
     for part in words:
         assert part in done.stderr, done.stderr
 
 
-def test_what_is_frozen_and_what_comes_too_late_is_warned_of(tmp_path: Path) -> None:
-    done = build(tmp_path, f"import currant, uuid\nRUN = uuid.uuid4()\n{FUNCTION}\ndef later():\n    import numpy\n")
+def test_what_is_frozen_comes_too_late_or_does_nothing_is_warned_of(tmp_path: Path) -> None:
+    late = "\ndef later():\n    import numpy\n    import multiprocessing.pool\n"
+    done = build(tmp_path, f"import currant, uuid\nRUN = uuid.uuid4()\n{FUNCTION}{late}")
     assert done.returncode == 0, done.stderr
     assert "warning: app.py:2: uuid.uuid4() at the top of a module is decided once, at build" in done.stderr
     assert "warning: app.py:8: `numpy` cannot be imported in a component: it is native code" in done.stderr
+    assert (
+        "warning: app.py:9: `multiprocessing.pool` will not work in a component: a sandbox has no threads"
+        in done.stderr
+    )

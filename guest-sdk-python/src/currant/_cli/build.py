@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import currant
+from currant import _snapshot
 from currant._cli import app as apps
 from currant._cli import imports, scan, talk, watch
 from currant._cli.app import App
@@ -95,7 +96,6 @@ def build(
     _warn_of_frozen(findings)
     kept = _cache() / f"{key}.wasm"
     if force or not kept.is_file():
-        _refuse_impossible(findings)
         with tempfile.TemporaryDirectory(prefix="currant-build-") as folder:
             made = Path(folder) / "made.wasm"
             _componentize(app, findings, folders, Path(folder), made)
@@ -162,10 +162,15 @@ def _warn_of_frozen(findings: Findings) -> None:
         )
 
 
-def _refuse_impossible(findings: Findings) -> None:
+def _warn_of_impossible(told: _Told, findings: Findings) -> None:
+    """What can be imported, and then does nothing."""
+    failed = {missing["module"] for missing in told.late}
+    said = set()
     for module, place in findings.imported.items():
-        if (why := imports.reason(module)) and module in imports.WARN_ONLY:
-            talk.say(f"warning: {place}: `{module}` will not work: {why}")
+        top = module.split(".")[0]
+        if (why := imports.reason(module)) and module not in failed and top not in said:
+            said.add(top)
+            talk.say(f"warning: {place}: `{module}` will not work in a component: {why}")
 
 
 # --- making it
@@ -216,8 +221,12 @@ def _componentize(app: App, findings: Findings, folders: list[Path], folder: Pat
     command += ["-d", str(WIT), "-w", "currant:python/module", *NAMES, "componentize", "-o", str(made)]
     for path in (stage, *folders):
         command += ["-p", str(path)]
-    environment = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    # One seed for hashes: the same source gives the same order of sets, and the same component.
+    # It looks for packages by itself too: it should find those of this environment, and no others.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {
+        "VIRTUAL_ENV": sys.prefix,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
     result = subprocess.run(
         [*command, "currant_component"],
         capture_output=True,
@@ -227,11 +236,12 @@ def _componentize(app: App, findings: Findings, folders: list[Path], folder: Pat
         cwd=folder,
         check=False,
     )
-    told = _told(result.stdout + result.stderr)
+    told = _told(stage, result.stdout + result.stderr)
     for missing in told.late:
         _warn_of_late(missing, findings)
     if result.returncode != 0 or not made.is_file():
         raise _in_words(told, findings)
+    _warn_of_impossible(told, findings)
 
 
 NAMES = [
@@ -251,20 +261,13 @@ def _link_sdk(stage: Path) -> None:
     )
 
 
-def _told(output: str) -> _Told:
-    from currant._snapshot import MARK
-
-    told = _Told(None, [], "")
-    rest = []
-    for line in output.splitlines():
-        _, mark, text = line.partition(MARK)
-        if not mark:
-            rest.append(line)
-            continue
-        said = json.loads(text)
+def _told(stage: Path, output: str) -> _Told:
+    told = _Told(None, [], output)
+    file = stage / _snapshot.TOLD
+    for line in file.read_text().splitlines() if file.is_file() else []:
+        said = json.loads(line)
         told.error = said.get("error", told.error)
         told.late += [said["late"]] if "late" in said else []
-    told.rest = "\n".join(rest)
     return told
 
 
@@ -292,6 +295,8 @@ def _in_words(told: _Told, findings: Findings) -> Problem:
 
 
 def _import_problem(module: str, trace: str, message: str, findings: Findings) -> Problem:
+    # `ssl` is Python around `_ssl`.
+    module = module.lstrip("_") if imports.reason(module.lstrip("_")) else module
     asked = _asked_for(module, findings)
     where = f"{findings.imported[asked]}: " if asked else ""
     if why := imports.reason(module) or (imports.reason(asked) if asked else None):

@@ -31,9 +31,6 @@ _IMPOSSIBLE: dict[str, str] = {
     "uvicorn": _HTTP,
 }
 
-WARN_ONLY = {"subprocess", "multiprocessing", "concurrent.futures"}
-"""Can be imported, and then do nothing."""
-
 
 def reason(module: str) -> str | None:
     """Why a module cannot work, if it is one of those that people try."""
