@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from importlib import metadata
 
 from componentize_py_types import Err
 from wit_world import exports
@@ -13,19 +12,12 @@ from currant import _component, _context, _failures, _functions, _host, _places,
 from currant._failures import Failure
 from currant._functions import Definition
 from currant._loop import DurableLoop
+from currant._version import __version__
 
 _host.set_surroundings(_component.Component())
 
 
-def sdk_version() -> str:
-    """Of this package; asked for at build, because a component has no files."""
-    try:
-        return metadata.version("currant")
-    except metadata.PackageNotFoundError:
-        return "0.1.0"
-
-
-_SDK = f"python {sdk_version()}"
+_SDK = f"python {__version__}"
 
 
 class Entry(exports.Entry):

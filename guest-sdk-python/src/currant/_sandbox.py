@@ -22,11 +22,9 @@ from currant._options import CallOptions, Timeouts
 
 _LATER = (
     # The standard library imports these when they are first needed, and a component has no files to import from.
-    "_strptime", "base64", "bisect", "calendar", "copy", "dataclasses", "datetime", "decimal", "encodings.ascii", "encodings.idna",
-    "encodings.latin_1", "encodings.punycode", "encodings.raw_unicode_escape", "encodings.unicode_escape", "encodings.utf_16",
-    "encodings.utf_8", "encodings.utf_8_sig", "fractions", "heapq", "html", "linecache", "locale", "numbers", "operator", "pprint", "random",
-    "reprlib", "secrets", "statistics", "string", "stringprep", "textwrap", "traceback", "unicodedata", "uuid", "warnings",
-    "_colorize", "_pydecimal", "_pydatetime",
+    "_colorize", "_strptime", "copy", "decimal", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.punycode",
+    "encodings.raw_unicode_escape", "encodings.unicode_escape", "encodings.utf_16", "encodings.utf_8", "encodings.utf_8_sig", "linecache",
+    "locale", "stringprep", "traceback", "unicodedata", "warnings",
 )  # fmt: skip
 
 

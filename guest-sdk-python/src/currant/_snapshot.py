@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import json
 import os
 import sys
+import warnings
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from currant import _failures, _functions, _places, _sandbox
@@ -28,7 +31,9 @@ class Plan:
     name: str
     version: str
     late: list[str]
-    """Imported inside functions: there is nothing to import from later."""
+    """Imported inside functions of the app: there is nothing to import from later."""
+    packages: list[str]
+    """The folders in which packages of others lie."""
     folders: dict[str, str]
     """What folders in here are called out there."""
 
@@ -44,6 +49,7 @@ def make(plan: Plan) -> None:
         importlib.import_module(plan.module)
         for name in plan.late:
             _import_late(name)
+        _import_late_of_packages(plan)
         if "currant.http" in sys.modules:
             importlib.import_module("currant._wasi_http")
         from currant import _entry
@@ -67,6 +73,42 @@ def _import_late(name: str) -> None:
             _tell("late", {"module": name, "reason": str(error)})
     except Exception as error:
         _tell("late", {"module": name, "reason": f"{type(error).__name__}: {error}"})
+
+
+def _import_late_of_packages(plan: Plan) -> None:
+    """What packages import inside their functions. They are full of alternatives for other machines: what fails was perhaps not meant."""
+    looked: set[str] = set()
+    while waiting := [
+        module for name, module in list(sys.modules.items()) if name not in looked and _lies_in(module, plan.packages)
+    ]:
+        for module in waiting:
+            looked.add(module.__name__)
+            for name in sorted(_imports_inside_functions(module)):
+                with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
+                    importlib.import_module(name)
+
+
+def _lies_in(module: ModuleType, folders: list[str]) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and file.endswith(".py") and any(file.startswith(f"{folder}/") for folder in folders)
+
+
+def _imports_inside_functions(module: ModuleType) -> set[str]:
+    import ast
+
+    with open(str(module.__file__), "rb") as file:
+        tree = ast.parse(file.read())
+    names: set[str] = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = importlib.util.resolve_name("." * node.level + (node.module or ""), module.__package__)
+                names.update([base, *(f"{base}.{alias.name}" for alias in node.names)])
+    return names
 
 
 def _keep_lines(plan: Plan) -> None:

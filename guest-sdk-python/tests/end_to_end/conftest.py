@@ -11,7 +11,7 @@ from tests.end_to_end.stack import Stack
 
 @pytest.fixture(scope="session")
 def behaviours() -> Path:
-    return stacks.build(stacks.GUESTS / "behaviours", "behaviours")
+    return stacks.build(stacks.GUESTS / "behaviours", "behaviours", "--python-path", str(stacks.GUESTS / "libraries"))
 
 
 @pytest.fixture(scope="session")

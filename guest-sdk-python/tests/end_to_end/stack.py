@@ -171,11 +171,11 @@ class Stack:
         self.worker.stop(timeout="30s")
 
 
-def build(source: Path, name: str) -> Path:
+def build(source: Path, name: str, *options: str) -> Path:
     """Builds a component with the command that users run; from its cache if nothing has changed."""
     output = ROOT / "target" / "python" / f"{name}.wasm"
     environment = {**os.environ, "XDG_CACHE_HOME": str(ROOT / "target" / "test-cache")}
-    command = [sys.executable, "-m", "currant", "build", str(source), "--output", str(output)]
+    command = [sys.executable, "-m", "currant", "build", str(source), "--output", str(output), *options]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(output)

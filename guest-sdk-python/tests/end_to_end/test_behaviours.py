@@ -42,6 +42,7 @@ from tests.end_to_end.stack import Stack, wait_until
         ("defaults", (1,), [1, 2, "three"]),
         ("defaults", (1, 5, "x"), [1, 5, "x"]),
         ("late_import", ("1/2",), 0.5),
+        ("late_import_of_a_package", ("hello",), "HELLO, 0.5"),
         ("read_environment", (), {}),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Literal, NotRequired, TypedDict
 
 import currant
 import currant.http
+import lazily
 from outcomes import fail_by_error
 from outside import Draws, draw
 
@@ -210,6 +211,12 @@ def late_import(text: str) -> float:
     import fractions
 
     return float(fractions.Fraction(text))
+
+
+@currant.task(retries=0)
+def late_import_of_a_package(text: str) -> str:
+    """Calls a package that imports inside its functions."""
+    return lazily.shout(text)
 
 
 @currant.workflow

@@ -209,12 +209,13 @@ def _componentize(app: App, findings: Findings, folders: list[Path], folder: Pat
     late = [name for name in findings.late if name.split(".")[0] != "currant" or name == "currant.http"]
     # Tracebacks name files as seen from the app, wherever it was built.
     names = {f"/{number}": "." if path == app.root else path.name for number, path in enumerate(folders, start=1)}
+    packages = [f"/{number}" for number, path in enumerate(folders, start=1) if path != app.root]
     (stage / "currant_component.py").write_text(
         # The folders of the user's are not to be written to.
         "import sys\n"
         "sys.dont_write_bytecode = True\n"
         "from currant import _snapshot\n"
-        f"_snapshot.make(_snapshot.Plan({app.module!r}, {app.name!r}, {app.version!r}, {late!r}, {names!r}))\n"
+        f"_snapshot.make(_snapshot.Plan({app.module!r}, {app.name!r}, {app.version!r}, {late!r}, {packages!r}, {names!r}))\n"
         "from currant._entry import Entry\n"
     )
     command = [sys.executable, "-c", "from componentize_py import script; import sys; sys.exit(script())"]
