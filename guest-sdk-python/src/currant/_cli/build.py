@@ -92,7 +92,7 @@ def build(
     findings = scan.scan(app)
     output = (output or _beside(path.resolve(), app)).resolve()
     folders = [app.root, *(folder.resolve() for folder in python_path or []), *_installed()]
-    key = _key(app, findings, folders)
+    key = _key(app, findings, folders, python_path or [])
     _warn_of_frozen(findings)
     kept = _cache() / f"{key}.wasm"
     if force or not kept.is_file():
@@ -123,14 +123,15 @@ def _cache() -> Path:
     return Path(base) / "currant" / "python"
 
 
-def _key(app: App, findings: Findings, folders: list[Path]) -> str:
+def _key(app: App, findings: Findings, folders: list[Path], python_path: list[Path]) -> str:
     """Of everything that the component is made from."""
     digest = hashlib.sha256()
     for part in (app.module, app.name, app.version, _tool_version(), sys.version.split()[0], *map(str, folders)):
         digest.update(part.encode() + b"\0")
-    for file in (*findings.files, *sorted(SDK.rglob("*.py")), *sorted(WIT.rglob("*.wit"))):
+    others = [file for folder in python_path for file in sorted(folder.rglob("*.py"))]
+    for file in (*findings.files, *others, *sorted(SDK.rglob("*.py")), *sorted(WIT.rglob("*.wit"))):
         digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    # Installed packages by name and version; those in folders of the user's by when they changed.
+    # Installed packages go by name and version.
     for distribution in sorted(f"{found.name}=={found.version}" for found in importlib.metadata.distributions()):
         digest.update(distribution.encode() + b"\0")
     return digest.hexdigest()
