@@ -63,6 +63,8 @@ class Deferred(Coroutine[Any, Any, T]):
 
     def throw(self, kind: Any, value: Any = None, traceback: TracebackType | None = None) -> Any:
         """Raises an exception where it waits."""
+        # Cancelled before it began: that is no oversight.
+        self._used = self._used or self._steps is None
         if self._steps is None:
             self._steps = self._go()
         return self._steps.throw(kind if value is None else value)

@@ -383,12 +383,20 @@ def _type_name(type: Any) -> str:
 
 @functools.cache
 def _keeps_text(type: Any) -> bool:
+    return _mentions_json(type, set())
+
+
+def _mentions_json(type: Any, seen: set[Any]) -> bool:
+    """`seen`: a class may contain itself."""
     if type is Json:
         return True
+    if type in seen:
+        return False
+    seen.add(type)
     inner = typing.get_args(type)
     if isinstance(type, _CLASS) and (dataclasses.is_dataclass(type) or typing.is_typeddict(type)):
         inner = tuple(hints_of(type).values())
-    return any(_keeps_text(part) for part in inner if part is not type)
+    return any(_mentions_json(part, seen) for part in inner)
 
 
 def _cut(text: str, type: Any) -> Any:

@@ -1,4 +1,4 @@
-"""HTTP from tasks and steps, against a local server."""
+"""HTTP from tasks and steps, against a local server, and what else is granted at deployment."""
 
 import http.server
 import threading
@@ -49,11 +49,15 @@ def test_what_is_not_granted_is_refused_in_words_and_what_is_granted_works(
     )
     assert not refused.retryable
 
-    stack.deploy(behaviours, "--allow-http", address, "--allow-http", "127.0.0.1:9")
+    grants = ["--allow-http", address, "--allow-http", "127.0.0.1:9", "--env", "REGION=eu"]
+    stack.deploy(behaviours, *grants)
     # Grants are read anew every second.
     wait_until("the grant reaches the tasks", lambda: "status" in _tried(stack, f"http://{address}/x?y=1"))
     assert stack.result("http_get", f"http://{address}/x?y=1") == {"status": 200, "body": "you asked for /x?y=1"}
     assert stack.result("http_get", f"http://{address}/missing")["status"] == 404
+    # The environment is granted as well, and nothing else of it is there.
+    assert stack.result("read_environment") == {"REGION": "eu"}
+    assert stack.result("read_env", "REGION") == "eu"
     long = "a" * 100_000
     answer = stack.result("http_post", f"http://{address}/", long)
     assert answer == {"status": 201, "body": f'yes application/json {{"text":"{long}"}}'}

@@ -323,6 +323,17 @@ def test_a_call_that_is_never_awaited_is_noticed() -> None:
         double(1)
 
 
+def test_a_call_that_is_cancelled_before_it_began_is_no_oversight() -> None:
+    @currant.workflow
+    async def flow() -> str:
+        task = asyncio.create_task(double(1))
+        task.cancel()
+        await asyncio.sleep(1)
+        return "cancelled" if task.cancelled() else "ran"
+
+    assert run(flow)[0] == "cancelled"
+
+
 def test_continue_as_new_begins_again_with_the_next_input() -> None:
     @currant.workflow
     async def count_down(left: int) -> str:

@@ -34,6 +34,18 @@ class Order:
     tags: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass
+class Tree:
+    name: str
+    children: "list[Tree]" = field(default_factory=list)
+    raw: Json | None = None
+
+
+@dataclass
+class Leaf:
+    next: "Leaf | None" = None
+
+
 class Point(NamedTuple):
     x: int
     y: float
@@ -67,6 +79,8 @@ class Parcel(TypedDict):
         (Item("a", 2, Colour.BLUE), Item),
         (Order([Item("a")], "n", None, {"x": 1}), Order),
         (Point(1, 2.5), Point),
+        (Leaf(Leaf(Leaf())), Leaf),
+        (Tree("a", [Tree("b"), Tree("c", [Tree("d")])]), Tree),
         ({"order": Order([])}, Parcel),
         (datetime.datetime(2030, 1, 31, 8, tzinfo=datetime.UTC), datetime.datetime),
         (datetime.date(2030, 1, 31), datetime.date),
