@@ -1,0 +1,7 @@
+"""`python -m currant`."""
+
+import sys
+
+from currant._cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""`python -m currant`: builds components, makes new modules, and hands everything else over to `currant-host` and `currant`."""
