@@ -27,6 +27,9 @@ export interface Target {
   readonly result?: Validator<unknown> | undefined;
 }
 
+/** A task or a workflow that takes these arguments and answers this. */
+export type AnyFunction<Args extends unknown[], Result> = (...args: Args) => Promise<Result>;
+
 /** Where a callable keeps its definition. Registered, so that two copies of this package know each other's functions. */
 export const DEFINITION = Symbol.for("currant.function");
 

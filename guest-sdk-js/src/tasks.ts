@@ -38,14 +38,16 @@ export interface TaskFunction<Args extends unknown[], Result> {
  *     });
  */
 export function task<Input, Result>(
-  options: FunctionOptions<Input, Awaited<Result>> & { input: Validator<Input> },
-  body: (input: Input) => Result,
-): TaskFunction<[input: Input], Awaited<Result>>;
+  options: FunctionOptions<Input, Result> & { input: Validator<Input> },
+  body: (input: Input) => Result | Promise<Result>,
+): TaskFunction<[input: Input], Result>;
 export function task<Args extends unknown[], Result>(
-  options: FunctionOptions<never, Awaited<Result>>,
-  body: (...args: Args) => Result,
-): TaskFunction<Args, Awaited<Result>>;
-export function task<Args extends unknown[], Result>(body: (...args: Args) => Result): TaskFunction<Args, Awaited<Result>>;
+  options: FunctionOptions<never, Result>,
+  body: (...args: Args) => Result | Promise<Result>,
+): TaskFunction<Args, Result>;
+export function task<Args extends unknown[], Result>(
+  body: (...args: Args) => Result | Promise<Result>,
+): TaskFunction<Args, Result>;
 export function task(...given: [FunctionOptions, Body] | [Body]): TaskFunction<unknown[], unknown> {
   return callable(targetOf("task", define("task", given)), {});
 }

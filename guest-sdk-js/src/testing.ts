@@ -12,18 +12,13 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import { type Duration, milliseconds } from "./durations.js";
 import { failureOf, recordOf } from "./failures.js";
-import { collect, type Definition, definitionOf, inputOf, type Target } from "./functions.js";
+import { type AnyFunction, collect, type Definition, definitionOf, inputOf, type Target } from "./functions.js";
 import { native } from "./host/native.js";
 import { enter, type Outcome } from "./host.js";
-import type { TaskFunction } from "./tasks.js";
 import { withVirtualClock } from "./testing/clock.js";
 import type { Message, Script } from "./testing/script.js";
 import { type Place, World } from "./testing/world.js";
 import { encode, read } from "./values.js";
-import type { WorkflowFunction } from "./workflows.js";
-
-/** A task or a workflow. */
-export type AnyFunction<Args extends unknown[], Result> = TaskFunction<Args, Result> | WorkflowFunction<Args, Result>;
 
 /** Whose code is being executed: every call of a function has its own. */
 const places = new AsyncLocalStorage<Place>();

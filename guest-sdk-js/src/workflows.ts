@@ -30,16 +30,16 @@ export interface WorkflowFunction<Args extends unknown[], Result> {
  *     });
  */
 export function workflow<Input, Result>(
-  options: FunctionOptions<Input, Awaited<Result>> & { input: Validator<Input> },
-  body: (input: Input) => Result,
-): WorkflowFunction<[input: Input], Awaited<Result>>;
+  options: FunctionOptions<Input, Result> & { input: Validator<Input> },
+  body: (input: Input) => Result | Promise<Result>,
+): WorkflowFunction<[input: Input], Result>;
 export function workflow<Args extends unknown[], Result>(
-  options: FunctionOptions<never, Awaited<Result>>,
-  body: (...args: Args) => Result,
-): WorkflowFunction<Args, Awaited<Result>>;
+  options: FunctionOptions<never, Result>,
+  body: (...args: Args) => Result | Promise<Result>,
+): WorkflowFunction<Args, Result>;
 export function workflow<Args extends unknown[], Result>(
-  body: (...args: Args) => Result,
-): WorkflowFunction<Args, Awaited<Result>>;
+  body: (...args: Args) => Result | Promise<Result>,
+): WorkflowFunction<Args, Result>;
 export function workflow(...given: [FunctionOptions, Body] | [Body]): WorkflowFunction<unknown[], unknown> {
   return callable(targetOf("workflow", define("workflow", given)), {});
 }
