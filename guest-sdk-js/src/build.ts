@@ -48,6 +48,14 @@ export interface Built {
   readonly inputs: readonly string[];
 }
 
+/** Says what a module offers and what is wrong with it, in a moment: it is bundled and loaded, and no component is made. */
+export async function check(
+  options: Pick<BuildOptions, "app" | "name">,
+): Promise<Pick<Built, "module" | "functions" | "warnings">> {
+  const sources = await findSources(options.app, options.name);
+  return { module: sources.names, ...(await load(sources, await bundle(sources, "cjs"))) };
+}
+
 /** Builds a component. Throws a `BuildError` that says where what is wrong stands. */
 export async function build(options: BuildOptions): Promise<Built> {
   const began = performance.now();

@@ -104,7 +104,7 @@ export function inputOf(target: Target, args: readonly unknown[]): string {
 /** Runs the function's own code on an input, and answers its result as text. */
 export async function perform(definition: Definition, input: string): Promise<string> {
   const result = await invoke(definition, input);
-  return encode(`the result of \`${nameOf(definition)}\``, result);
+  return encode(`the result of \`${definition.name ?? definition.kind}\``, result);
 }
 
 /** Runs the function's own code on an input. */

@@ -65,7 +65,8 @@ export class Operation<T> extends Promise<T> {
   // biome-ignore lint/suspicious/noThenProperty: it is a promise, which learns here that somebody awaits it
   override then<A = T, B = never>(
     onValue?: ((value: T) => A | PromiseLike<A>) | null,
-    onError?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    // biome-ignore lint/suspicious/noExplicitAny: as the language's own promises have it
+    onError?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     if (this.#begun) this.#begun.pending.awaited = true;
     return super.then(onValue, onError);

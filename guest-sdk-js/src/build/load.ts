@@ -33,7 +33,9 @@ export async function load(sources: Sources, bundle: Bundle): Promise<{ function
       filename: FILE,
     });
     wrapped(module, module.exports, watch.imports);
-    functions = module.exports.entry?.describe().functions ?? [];
+    const described = module.exports.entry?.describe().functions ?? [];
+    // They are objects of the other world.
+    functions = Array.from(described, ({ name, kind, queue, description }) => ({ name, kind, queue, description }));
   } catch (error) {
     if (watch.errors.length === 0) watch.errors.push(thrownAtLoad(error as Error, bundle.info.map));
   }
