@@ -128,6 +128,14 @@ export class RateLimited extends Failure {
 /** What is stored of anything that was thrown. */
 export function recordOf(thrown: unknown): FailureRecord {
   if (thrown instanceof Failure) return thrown.toRecord();
+  // The engine throws this text, and not an error, when it is refused memory.
+  if (thrown === "out of memory") {
+    return {
+      code: "out-of-memory",
+      message: "more memory is needed than the worker allows (the setting `memory_limit`)",
+      retryable: true,
+    };
+  }
   if (!(thrown instanceof Error)) {
     return { code: "Error", message: `something that is no error was thrown: ${describe(thrown)}`, retryable: true };
   }

@@ -50,10 +50,11 @@ export class Worker {
   /** Starts the process. Throws if the program is not installed. */
   async start(): Promise<void> {
     if (this.#process) throw new Error("the worker was started before");
-    const program = findProgram("currant-host", { ...process.env, ...this.#options.env });
-    if (program === undefined) throw new Error(notInstalled("currant-host"));
+    const env = { ...process.env, ...environmentOf(this.#options), ...this.#options.env };
+    const program = findProgram("currant-host", env);
+    if (program === undefined) throw new Error(notInstalled("currant-host", env));
     const child = spawn(program, ["worker"], {
-      env: { ...process.env, ...environmentOf(this.#options), ...this.#options.env },
+      env,
       stdio: ["ignore", "ignore", this.#options.stderr ?? "inherit"],
     });
     this.#process = child;

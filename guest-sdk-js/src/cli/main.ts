@@ -14,7 +14,6 @@ Usage: npx currant COMMAND
 
   new FOLDER       a project to begin with
   build [APP]      a file or folder with tasks and workflows becomes a component: app.ts → NAME.wasm
-  test             your package's tests: they need no command of ours (import { Run } from "currant/testing")
 
   dev · worker · migrate · bench · dashboard            by currant-host
   deploy · start · status · list · history · logs · …   by currant: \`npx currant list --help\`

@@ -73,12 +73,12 @@ export class Handle<Result> {
     const deadline = performance.now() + limit;
     return this.#ended.watch(this.id, async (news) => {
       for (;;) {
+        if (this.#ended.closed) throw new NotEnded(this.id, "before the client was closed");
         const [row] = (await this.#database.query(RESULT, [this.id])).rows;
         if (row === undefined) throw new Error(`there is no execution ${this.id}`);
         if (row.status === "completed") return JSON.parse(String(row.result)) as Result;
         if (typeof row.failure === "string") throw failureOf(recordOf(row.failure));
         const left = deadline - performance.now();
-        if (this.#ended.closed) throw new NotEnded(this.id, "before the client was closed");
         if (left <= 0) throw new NotEnded(this.id, `within ${limit} ms`);
         await news(Math.min(left, POLL_MS));
       }
