@@ -8,6 +8,7 @@ import "./tasks.js";
 import "./workflows.js";
 import "./network.js";
 import "./client.js";
+import "./examples.js";
 // Last: these kill the workers.
 import "./crashes.js";
 

@@ -26,7 +26,8 @@ import { type Server, startPostgres } from "./postgres.js";
 /** How long a condition may take. Generous: one that never comes true is a failure anyway. */
 export const PATIENCE = 90_000;
 
-const PACKAGE = fileURLToPath(new URL("../../../", import.meta.url));
+/** The folder of this package. */
+export const PACKAGE = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** The component with all behaviours, built once for the same sources. */
 export async function behaviours(): Promise<string> {
