@@ -8,6 +8,8 @@ import { test } from "node:test";
 
 import { BuildError, check } from "currant/build";
 
+import { translated } from "../src/build/engine.js";
+
 /** A project of these files. */
 async function project<T>(files: Record<string, string>, body: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "currant-test-"));
@@ -188,4 +190,16 @@ test("settings of a function that cannot be are named with the function", async 
 test("a module without functions, and an app that is not there, are said to be so", async () => {
   assert.equal((await problems("export const x = 1;"))[0]?.message, "the module offers no function");
   await assert.rejects(check({ app: "/nowhere/app.ts" }), /there is no \/nowhere\/app\.ts/);
+});
+
+test("what the engine cannot load has its place in the author's file, and a hint", () => {
+  const said =
+    "Failed to initialize component (wizer):\nException while evaluating top-level script\n" +
+    "bundle.js:2:5 SyntaxError: invalid class property name in regular expression:\nbundle.js:2:5 \\p{L}\nbundle.js:2:5 ^";
+  const map = { file: "bundle.js", sources: ["app.ts"], mappings: ";AAGM" };
+  assert.deepEqual(translated(said, { name: "x", version: "1", descriptions: {}, map }), {
+    message: "the engine cannot load this: SyntaxError: invalid class property name in regular expression",
+    place: "app.ts:4:7",
+    hint: "the engine has no tables of Unicode: write \\p{…} out, for example [a-zà-ÿ] for letters of Western Europe",
+  });
 });

@@ -4,7 +4,8 @@ import { ChildFailed, NonRetryable, publish, task, workflow } from "currant";
 
 /** Counts the words of one text. */
 export const count = task({ queue: "counting", retries: 2, timeout: "30s" }, async (text: string) => {
-  const words = text.toLowerCase().match(/[\p{L}\p{N}_]+/gu);
+  // The engine has no tables of Unicode, and thus no \p{L}.
+  const words = text.toLowerCase().match(/[a-z0-9_à-ÿ]+/g);
   if (words === null) throw new NonRetryable("no-words", "there is nothing to count");
   const counts: Record<string, number> = {};
   for (const word of words) counts[word] = (counts[word] ?? 0) + 1;

@@ -87,3 +87,9 @@ export function insteadOfGlobal(message: string): string | undefined {
   const [, name] = /^(\w+) is not defined/.exec(message) ?? [];
   return name === undefined ? undefined : GLOBALS[name];
 }
+
+/** What to use instead of what the engine's language does not have: from the message of its error. */
+export function insteadOfSyntax(message: string): string | undefined {
+  if (!/class property name in regular expression/.test(message)) return undefined;
+  return "the engine has no tables of Unicode: write \\p{…} out, for example [a-zà-ÿ] for letters of Western Europe";
+}

@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { type BuildInfo, original } from "../stacks.js";
+import { insteadOfSyntax } from "./advice.js";
 import type { Bundle } from "./bundle.js";
-import { BuildError } from "./problem.js";
+import { BuildError, type Problem } from "./problem.js";
 
 const TOOLCHAIN = "@bytecodealliance/componentize-js";
 const WIT = resolve(dirname(fileURLToPath(import.meta.url)), "../wit");
@@ -23,7 +25,7 @@ export async function componentize({ code, info }: Bundle): Promise<Uint8Array> 
     const { component } = await componentize(options);
     return component;
   } catch (error) {
-    throw new BuildError([{ message: translated(error instanceof Error ? error.message : String(error)) }]);
+    throw new BuildError([translated(error instanceof Error ? error.message : String(error), info)]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -42,11 +44,15 @@ async function toolchain(): Promise<typeof import("@bytecodealliance/componentiz
   });
 }
 
-/** What the toolchain says is about itself; the module was loaded before it was asked. */
-function translated(message: string): string {
-  const [, inside] = /Error: (.*?)\n/.exec(message.slice(message.indexOf("Failed to initialize component"))) ?? [];
+/** What the toolchain says, of the author's file where it is about that. The module was loaded before: what Node took, the engine lacks. */
+export function translated(message: string, { map }: BuildInfo): Problem {
+  const [, row, column, said] = /^\s*bundle\.js:(\d+):(\d+) (\w*Error: .*)$/m.exec(message) ?? [];
+  if (said !== undefined) {
+    const place = original(map, Number(row), Number(column));
+    return { message: `the engine cannot load this: ${said.replace(/:$/, "")}`, place, hint: insteadOfSyntax(said) };
+  }
   const lines = message.split("\n").filter((line) => !/wasm function|wasm backtrace|^\s*$/.test(line));
-  const detail = lines.map((line) => `    ${line}`).join("\n");
-  const stopped = inside === undefined ? "" : `: ${inside}`;
-  return `the engine could not load the module${stopped}. Node can, so it is likely a feature that the engine lacks; it said:\n${detail}`;
+  return {
+    message: `the engine cannot load the module, and Node can. It said:\n${lines.map((line) => `    ${line}`).join("\n")}`,
+  };
 }
