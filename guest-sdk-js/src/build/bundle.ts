@@ -31,7 +31,10 @@ const FILE = "bundle.js";
 export async function bundle(sources: Sources, format: "esm" | "cjs"): Promise<Bundle> {
   const esbuild = await import("esbuild").catch(() => {
     throw new BuildError([
-      { message: "the build needs esbuild", hint: "npm install --save-dev esbuild @bytecodealliance/componentize-js" },
+      {
+        message: "the build needs esbuild",
+        hint: "npm install --save-dev @bytecodealliance/componentize-js @bytecodealliance/preview2-shim esbuild",
+      },
     ]);
   });
   const result = await esbuild

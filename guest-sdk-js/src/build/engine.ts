@@ -38,9 +38,11 @@ export async function toolchainVersion(): Promise<string> {
 
 async function toolchain(): Promise<typeof import("@bytecodealliance/componentize-js")> {
   return import(TOOLCHAIN).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
-    const hint = `npm install --save-dev ${TOOLCHAIN} esbuild`;
-    throw new BuildError([{ message: `the build needs ${TOOLCHAIN}`, hint }]);
+    // The toolchain imports the shim without saying so in its package: it may be this that is missing.
+    const [, missing] = /Cannot find package '([^']+)'/.exec(error.message) ?? [];
+    if (error.code !== "ERR_MODULE_NOT_FOUND" || missing === undefined) throw error;
+    const hint = `npm install --save-dev ${TOOLCHAIN} @bytecodealliance/preview2-shim esbuild`;
+    throw new BuildError([{ message: `the build needs ${missing}`, hint }]);
   });
 }
 
