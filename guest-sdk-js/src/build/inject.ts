@@ -1,0 +1,3 @@
+/** What `process.env` is replaced by. */
+
+export { env as currantEnvironment } from "../environment.js";

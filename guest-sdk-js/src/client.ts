@@ -1,0 +1,106 @@
+/**
+ * Starts and follows executions from any Node program, by the SQL functions of Currant's schema.
+ *
+ *     const currant = new Client("postgres://localhost/shop");
+ *     const order = await currant.enqueue("checkout", { order: 42 }, { taskId: "order-42" });
+ *     const receipt = await order.result({ timeout: "1m" });
+ *
+ * In a transaction of yours, on your own connection: it starts if, and only if, the transaction commits.
+ *
+ *     await connection.query("begin");
+ *     await connection.query("insert into orders …");
+ *     await enqueue(connection, "checkout", { order: 42 });
+ *     await connection.query("commit");
+ */
+
+import pg from "pg";
+
+import { Ended } from "./client/ended.js";
+import { Handle } from "./client/handle.js";
+import { type EnqueueOptions, enqueueStatement } from "./client/statements.js";
+import { type AnyFunction, definitionOf, nameOf } from "./functions.js";
+
+export { type Handle, NotEnded, type ResultOptions, type RetryFrom, type SignalOptions, type Status } from "./client/handle.js";
+export type { EnqueueOptions } from "./client/statements.js";
+export type { Duration } from "./durations.js";
+export { Cancelled, Failure, NonRetryable, TimedOut } from "./failures.js";
+
+/** What can run a statement: a client or pool of `pg`, or something with the same method. */
+export interface Queryable {
+  query(text: string, values: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
+}
+
+/** A pool of connections of `pg`. */
+export interface Pool extends Queryable {
+  connect(): Promise<unknown>;
+}
+
+/** A client of one database. Close it when it is no longer needed. */
+export class Client {
+  readonly #pool: pg.Pool;
+  readonly #own: boolean;
+  readonly #ended: Ended;
+
+  /** The URL of the database, or a pool of connections of yours, which stays yours. */
+  constructor(database: string | Pool) {
+    this.#own = typeof database === "string";
+    this.#pool = typeof database === "string" ? new pg.Pool({ connectionString: database }) : (database as pg.Pool);
+    // A connection that breaks while it is idle is replaced by the pool; nobody waits for it.
+    if (this.#own) this.#pool.on("error", () => {});
+    this.#ended = new Ended(this.#pool);
+  }
+
+  /**
+   * Starts an execution of a function, named or imported from the module's file. With a `taskId` that an open or completed execution has, no other
+   * is started: the handle is of that one, and says so by `created` and `conflict`.
+   */
+  async enqueue<Args extends unknown[], Result>(
+    target: AnyFunction<Args, Result> | string,
+    input?: unknown,
+    options: EnqueueOptions = {},
+  ): Promise<Handle<Result>> {
+    return this.#handle(await started(this.#pool, target, input, options));
+  }
+
+  /** The execution with this id. */
+  handle<Result = unknown>(id: string): Handle<Result> {
+    return this.#handle({ id, created: false, conflict: false });
+  }
+
+  /** Ends its connections, and every wait for a result. */
+  async close(): Promise<void> {
+    await this.#ended.close();
+    if (this.#own) await this.#pool.end();
+  }
+
+  #handle<Result>({ id, created, conflict }: Started): Handle<Result> {
+    return new Handle<Result>(this.#pool, this.#ended, id, created, conflict);
+  }
+}
+
+/** What became of an `enqueue`. */
+export interface Started {
+  readonly id: string;
+  /** Whether it was started now; false if the `taskId` stood for another one. */
+  readonly created: boolean;
+  /** Whether that other one has another function or input. */
+  readonly conflict: boolean;
+}
+
+/** Starts an execution on a connection of yours, and in its transaction if one is open. */
+export async function enqueue<Args extends unknown[], Result>(
+  connection: Queryable,
+  target: AnyFunction<Args, Result> | string,
+  input?: unknown,
+  options: EnqueueOptions = {},
+): Promise<Started> {
+  return started(connection, target, input, options);
+}
+
+async function started(connection: Queryable, target: unknown, input: unknown, options: EnqueueOptions): Promise<Started> {
+  const definition = definitionOf(target);
+  const name = definition ? nameOf(definition) : String(target);
+  const { text, values } = enqueueStatement(name, input, options);
+  const [row] = (await connection.query(text, values)).rows;
+  return { id: String(row?.id), created: row?.created === true, conflict: row?.conflict === true };
+}

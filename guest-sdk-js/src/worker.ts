@@ -1,0 +1,105 @@
+/**
+ * Runs a worker from a program: a thin launcher of `currant-host worker`, which claims and runs executions of every language.
+ *
+ *     const worker = new Worker({ databaseUrl, slots: 64, queues: ["default", "payments"] });
+ *     await worker.start();
+ *     process.on("SIGTERM", () => worker.stop());
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+
+import { findProgram, notInstalled } from "./binaries.js";
+import { type Duration, milliseconds } from "./durations.js";
+
+/** Settings of a worker. What is not said comes from the environment, `currant.toml` or the defaults: see docs/configuration.md. */
+export interface WorkerOptions {
+  /** Where the database is. */
+  databaseUrl?: string;
+  /** How many executions it runs at once. */
+  slots?: number;
+  /** The queues to serve; every queue if none are named. */
+  queues?: string[];
+  /** How long what it claimed stays its own when it is not heard of any more. */
+  lease?: Duration;
+  /** How often it looks for work when no notification arrives. */
+  pollInterval?: Duration;
+  /** How long it waits, once it was asked to stop, for what it runs. */
+  shutdownGrace?: Duration;
+  /** How much memory one execution may use, for example `"256MiB"`. */
+  memoryLimit?: string;
+  /** A level, or levels by module: `"info"`. */
+  log?: string;
+  /** More variables of its environment. */
+  env?: Readonly<Record<string, string>>;
+  /** Where its log goes: to this program's stderr unless said. */
+  stderr?: "inherit" | "ignore";
+}
+
+/** A worker process. */
+export class Worker {
+  readonly #options: WorkerOptions;
+  #process: ChildProcess | undefined;
+  #ended: Promise<number> | undefined;
+
+  constructor(options: WorkerOptions = {}) {
+    this.#options = options;
+    // What is wrong should be said here, and not by the process.
+    environmentOf(options);
+  }
+
+  /** Starts the process. Throws if the program is not installed. */
+  async start(): Promise<void> {
+    if (this.#process) throw new Error("the worker was started before");
+    const env = { ...process.env, ...environmentOf(this.#options), ...this.#options.env };
+    const program = findProgram("currant-host", env);
+    if (program === undefined) throw new Error(notInstalled("currant-host", env));
+    const child = spawn(program, ["worker"], {
+      env,
+      stdio: ["ignore", "ignore", this.#options.stderr ?? "inherit"],
+    });
+    this.#process = child;
+    this.#ended = new Promise((resolve) => child.once("exit", (status, signal) => resolve(status ?? (signal ? 1 : 0))));
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+  }
+
+  /** Its process id, while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Asks it to finish what it runs, and waits for its end. Answers its exit status. */
+  async stop(): Promise<number> {
+    this.#process?.kill("SIGTERM");
+    return this.ended();
+  }
+
+  /** Waits until the process has ended, and answers its exit status. */
+  async ended(): Promise<number> {
+    if (this.#ended === undefined) throw new Error("the worker was not started");
+    return this.#ended;
+  }
+}
+
+/** The settings as the variables that the program reads. */
+export function environmentOf(options: WorkerOptions): Record<string, string> {
+  const length = (value: Duration | undefined, what: string) =>
+    value === undefined ? undefined : `${milliseconds(value, `\`${what}\``)}ms`;
+  if (options.slots !== undefined && !(Number.isInteger(options.slots) && options.slots > 0)) {
+    throw new RangeError(`\`slots\` is a whole number from 1, not ${options.slots}`);
+  }
+  const settings: Record<string, string | undefined> = {
+    CURRANT_DATABASE_URL: options.databaseUrl,
+    CURRANT_WORKER_SLOTS: options.slots?.toString(),
+    CURRANT_WORKER_QUEUES: options.queues?.join(","),
+    CURRANT_WORKER_LEASE: length(options.lease, "lease"),
+    CURRANT_WORKER_POLL_INTERVAL: length(options.pollInterval, "pollInterval"),
+    CURRANT_WORKER_SHUTDOWN_GRACE: length(options.shutdownGrace, "shutdownGrace"),
+    CURRANT_WORKER_MEMORY_LIMIT: options.memoryLimit,
+    CURRANT_LOG: options.log,
+  };
+  const said = Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(said);
+}

@@ -1,0 +1,63 @@
+/** Workers that are lost in the middle, and histories that no longer fit. */
+
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+
+import { sharedStack } from "../support/shared.js";
+import { ended, type Stack } from "../support/stack.js";
+
+let stack: Stack;
+before(async () => {
+  stack = await sharedStack();
+});
+
+test("a workflow goes on when its worker is killed in the middle, and observes what it had observed", async () => {
+  const execution = await stack.start<[unknown, unknown][]>("observed_twice", 700);
+  await stack.until(execution, "select count(*) >= 2 from currant.journal where workflow_id = $1 and kind = 'step'");
+  await stack.killWorkers();
+  const recorded = await stack.journal(execution);
+  stack.worker();
+  for (const [replayed, live] of await execution.result()) assert.deepEqual(replayed, live);
+  const complete = await stack.journal(execution);
+  assert.deepEqual(complete.slice(0, recorded.length), recorded, "what was on record stays");
+  const tasks = await stack.column(execution, "select count(*)::int from currant.executions where parent_workflow_id = $1");
+  assert.deepEqual(tasks, [6], "and nothing is started twice");
+});
+
+test("a task whose worker is killed is tried again by another", async () => {
+  const execution = await stack.start("sleep", 600_000, { retries: 1 });
+  await stack.untilStatus(execution, "running");
+  const [worker] = await stack.column<string>(execution, "select worker_id::text from currant.running where id = $1");
+  await stack.killWorkers();
+  stack.worker();
+  await stack.until(execution, `select worker_id <> '${worker}' from currant.running where id = $1`);
+  await execution.cancel();
+  assert.equal((await ended(execution)).failure?.code, "cancelled");
+});
+
+test("two workers share the work", async () => {
+  await stack.killWorkers();
+  const executions = await Promise.all(Array.from({ length: 20 }, () => stack.start("sleep", 500)));
+  stack.worker("--slots", "2");
+  stack.worker("--slots", "2");
+  await Promise.all(executions.map((execution) => execution.result()));
+  const { rows } = await stack.database.query(
+    "select count(distinct worker_id)::int as workers from currant.outcomes where id = any ($1::uuid[])",
+    [executions.map(({ id }) => id)],
+  );
+  assert.equal(rows[0]?.workers, 2);
+});
+
+test("code that does something else on a replay is found, and both sides are shown", async () => {
+  const execution = await stack.start("nondeterministic", 1500);
+  await stack.untilStatus(execution, "suspended");
+  // The record is changed, as if the code had been.
+  const changed = await stack.database.query(
+    "update currant.journal set name = 'fail_until_attempt' where workflow_id = $1 and kind = 'task'",
+    [execution.id],
+  );
+  assert.equal(changed.rowCount, 1);
+  const { failure } = await ended(execution);
+  assert.equal(failure?.code, "nondeterminism");
+  assert.match(`${failure?.message} ${JSON.stringify(failure?.details)}`, /fail_until_attempt[\s\S]*echo/);
+});
