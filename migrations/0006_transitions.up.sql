@@ -1,10 +1,15 @@
 -- Transitions that clients and workers share. Each is called with its locks taken in the one order that everybody keeps:
 -- keys → workflows (by id) → running (by id) → the rest.
 
--- Wakes the workflows that are waiting. The caller has locked them, and has just written their news.
+-- Wakes the workflows that are waiting. The caller has locked them, and has just written their news. In PL/pgSQL, which keeps its plans: a
+-- function in SQL is planned anew at each call, which takes longer than this runs.
 create function currant.wake(workflow_ids uuid[]) returns void
-    language sql volatile
+    language plpgsql volatile
 as $$
+#variable_conflict use_column
+declare
+    hints bigint;
+begin
     with woken as (
         update currant.workflows
         set waiting = false, until = null
@@ -20,7 +25,8 @@ as $$
         join currant.requests request on request.id = woken.id
         returning queue
     )
-    select pg_notify('currant_ready', queue) from (select distinct queue from readied) queues;
+    select count(pg_notify('currant_ready', queue)) into hints from (select distinct queue from readied) as queues;
+end;
 $$;
 comment on function currant.wake(uuid[]) is
     'Puts waiting workflows into ready; those that are not waiting will look into their inbox before they suspend. Eight wakers at once make one row.';
@@ -100,7 +106,8 @@ begin
            array_agg(parent_operation order by number)
     into ids, workflow_ids, chains, operations
     from unnest(ended) with ordinality as ending (ended_id, number)
-    join currant.requests request on request.id = ending.ended_id
+    -- `offset 0` keeps this a probe for each: as a join it could be planned over the index of all children that there are.
+    cross join lateral (select * from currant.requests where requests.id = ending.ended_id offset 0) as request
     where request.parent_workflow_id is not null;
     if ids is not null then
         perform currant.deliver(ids, workflow_ids, chains, operations);
@@ -143,15 +150,15 @@ comment on function currant.cancel_children(uuid[]) is
 create function currant.close_workflows(ended uuid[]) returns void
     language plpgsql volatile
 as $$
+declare
+    completed uuid[];
 begin
     delete from currant.workflows where id = any (ended);
     -- What did not complete may be retried, and then goes on with the news that it has not read.
-    delete from currant.inbox
-    using currant.outcomes outcome
-    where inbox.workflow_id = any (ended) and outcome.id = inbox.workflow_id and outcome.status = 'completed';
-    delete from currant.waiters
-    using currant.outcomes outcome
-    where waiters.workflow_id = any (ended) and outcome.id = waiters.workflow_id and outcome.status = 'completed';
+    completed := array(
+        select outcome.id from currant.outcomes outcome where outcome.id = any (ended) and outcome.status = 'completed');
+    delete from currant.inbox where inbox.workflow_id = any (completed);
+    delete from currant.waiters where waiters.workflow_id = any (completed);
     perform currant.cancel_children(ended);
 end;
 $$;
@@ -193,13 +200,18 @@ create function currant.milliseconds(number text) returns interval
     return least(number::numeric, 315576000000000)::double precision * interval '1 ms';
 comment on function currant.milliseconds(text) is 'So many milliseconds, at most ten thousand years.';
 
--- Makes requests claimable, or parks them until something offers their function. They are written, and the executions are nowhere yet.
+-- Makes requests claimable, or parks them until something offers their function. They are written, and the executions are nowhere yet. In
+-- PL/pgSQL, as `wake`.
 create function currant.admit(
     ids uuid[], run_ats timestamptz[], attempt integer default 1, run integer default 0, forgiven integer default 0,
     progress json default null
 ) returns void
-    language sql volatile
+    language plpgsql volatile
 as $$
+#variable_conflict use_column
+declare
+    hints bigint;
+begin
     with asked as (
         select request.id, item.run_at, request.function, request.queue, request.priority, request.concurrency_key,
                offered.name is not null as is_offered,
@@ -229,7 +241,8 @@ as $$
         where asked.is_offered
         returning queue
     )
-    select pg_notify('currant_ready', queue) from (select distinct queue from readied) as queues;
+    select count(pg_notify('currant_ready', queue)) into hints from (select distinct queue from readied) as queues;
+end;
 $$;
 comment on function currant.admit(uuid[], timestamptz[], integer, integer, integer, json) is
     'The one way into ready for what is asked for, retried by hand, or no longer parked.';
