@@ -154,7 +154,7 @@ pub(super) enum Kept {
 
 async fn drop_database(server: &PgConnectOptions, name: &str) -> Result<()> {
     let dropping = async {
-        let mut connection = server.connect().await?;
+        let mut connection = server.clone().disable_statement_logging().connect().await?;
         connection.execute(AssertSqlSafe(format!("drop database if exists {name} with (force)"))).await?;
         connection.close().await
     };

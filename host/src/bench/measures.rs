@@ -4,9 +4,10 @@ mod latency;
 mod memory;
 mod sustained;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use chrono::{DateTime, Utc};
 use sqlx::Row;
 use tempfile::TempDir;
 use tokio_util::task::AbortOnDropHandle;
@@ -19,6 +20,8 @@ use super::report::{Report, Sample, Statement, Throughput};
 use super::{BenchArgs, Measure, floor, say};
 use crate::WorkerSettings;
 
+const NOW: &str = include_str!("queries/now.sql");
+const ENDED_ANY: &str = include_str!("queries/ended_any.sql");
 const ENDED_BETWEEN: &str = include_str!("queries/ended_between.sql");
 const FAILED: &str = include_str!("queries/failed.sql");
 const FORGET_STATEMENTS: &str = include_str!("queries/forget_statements.sql");
@@ -32,6 +35,9 @@ const AT_ONCE: u32 = 100;
 /// Workflows of steps in flight: so many that a group commit begins to pay, and so many that it should have paid off.
 const FEW: u32 = 50;
 const MANY: u32 = 500;
+/// How long it may take until the first execution has ended.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Rows of a statement that writes in bulk.
 const BULK: u64 = 100_000;
 /// A queue that nobody serves.
@@ -182,14 +188,14 @@ impl<'a> Bench<'a> {
     async fn floor(&self, load: Load, slots: u32) -> Result<Sample> {
         self.database.settle(self.kept).await?;
         let driver = floor::start(self.database, load, slots);
-        let rounds = self.rounds(driver, None).await?;
+        let rounds = self.rounds(load, driver, None).await?;
         self.sample(load, rounds).await
     }
 
     async fn system(&self, load: Load, workers: &[WorkerOptions]) -> Result<Sample> {
         self.database.settle(self.kept).await?;
         let mut workers = self.workers(workers).await?;
-        let rounds = self.rounds(load.start(self.database), Some(&mut workers)).await?;
+        let rounds = self.rounds(load, load.start(self.database), Some(&mut workers)).await?;
         let resident = workers.resident();
         workers.stop().await?;
         let sample = self.sample(load, rounds).await?;
@@ -197,9 +203,15 @@ impl<'a> Bench<'a> {
     }
 
     /// Reads the counters before and after each round, while the load goes on.
-    async fn rounds(&self, driver: AbortOnDropHandle<Result<()>>, mut workers: Option<&mut Workers>) -> Result<Rounds> {
+    async fn rounds(
+        &self,
+        load: Load,
+        driver: AbortOnDropHandle<Result<()>>,
+        mut workers: Option<&mut Workers>,
+    ) -> Result<Rounds> {
         let round = Duration::from_secs_f64(self.args.seconds);
         // Until connections are made, statements are planned, and caches are filled.
+        self.until_some_ended(load, &driver, workers.as_deref_mut()).await?;
         tokio::time::sleep(round / 2).await;
         self.forget_statements().await?;
         let pids = workers.as_ref().map(|workers| workers.pids()).unwrap_or_default();
@@ -217,6 +229,24 @@ impl<'a> Bench<'a> {
             }
         }
         Ok(Rounds { readings, statements: self.top_statements().await? })
+    }
+
+    async fn until_some_ended(
+        &self,
+        load: Load,
+        driver: &AbortOnDropHandle<Result<()>>,
+        mut workers: Option<&mut Workers>,
+    ) -> Result<()> {
+        let began = Instant::now();
+        let since: DateTime<Utc> = sqlx::query_scalar(NOW).fetch_one(&self.database.client).await?;
+        while !sqlx::query_scalar(ENDED_ANY).bind(load.kind()).bind(since).fetch_one(&self.database.client).await? {
+            if let Some(workers) = &mut workers {
+                workers.check()?;
+            }
+            ensure!(!driver.is_finished() && began.elapsed() < PATIENCE, "nothing ends under this load");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// The round with the median rate.
@@ -244,6 +274,7 @@ impl<'a> Bench<'a> {
             seconds,
             per_second: executions as f64 / seconds,
             cost: after.cost_since(before, executions as f64),
+            cores_of_others: after.cores_of_others_since(before),
             worker_resident_bytes: None,
             statements_by_time: Vec::new(),
         })

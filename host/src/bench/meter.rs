@@ -25,6 +25,7 @@ pub(super) struct Reading {
     server: Option<ServerTime>,
     workers: Option<f64>,
     client: Option<f64>,
+    machine: Option<f64>,
 }
 
 /// What one execution cost. What cannot be seen from here is none.
@@ -62,12 +63,23 @@ impl Reading {
             server: database.local.as_ref().and_then(|server| server.time()),
             workers: workers.iter().map(|pid| procfs::seconds(*pid)).sum(),
             client: procfs::own_time().map(|time| time.as_secs_f64()),
+            machine: procfs::machine_time(),
         })
     }
 
     /// Seconds from an earlier reading to this one, by the database's clock.
     pub(super) fn seconds_since(&self, earlier: &Reading) -> f64 {
         (self.at - earlier.at).as_seconds_f64()
+    }
+
+    /// How many cores were taken, since an earlier reading, by what is no part of the benchmark.
+    pub(super) fn cores_of_others_since(&self, earlier: &Reading) -> Option<f64> {
+        let ours = |reading: &Reading| {
+            let server = reading.server?;
+            Some(server.backends + server.others + reading.workers? + reading.client?)
+        };
+        let others = (self.machine? - earlier.machine?) - (ours(self)? - ours(earlier)?);
+        Some(others.max(0.0) / self.seconds_since(earlier))
     }
 
     /// What each of so many executions has cost since an earlier reading.

@@ -61,6 +61,19 @@ pub(super) fn resident(pid: u32) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
 }
 
+/// The processor time that this machine has spent so far, on all cores and for whatever, in seconds. What the hypervisor gave to other
+/// machines counts too: it was not to be had.
+pub(super) fn machine_time() -> Option<f64> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let ticks = text.lines().next()?.strip_prefix("cpu ")?.split_whitespace().map(|ticks| ticks.parse::<f64>());
+    let ticks = ticks.collect::<Result<Vec<_>, _>>().ok()?;
+    // user nice system idle iowait irq softirq steal; what follows is contained in the first two.
+    Some(
+        ticks.iter().take(8).enumerate().filter(|(field, _)| !matches!(field, 3 | 4)).map(|(_, ticks)| ticks).sum::<f64>()
+            / TICKS,
+    )
+}
+
 /// How many processes wanted to run, on average, in the last minute.
 pub(super) fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()

@@ -52,6 +52,8 @@ pub(super) struct Sample {
     pub(super) per_second: f64,
     #[serde(flatten)]
     pub(super) cost: Cost,
+    /// Cores that processes took meanwhile which are no part of the benchmark.
+    pub(super) cores_of_others: Option<f64>,
     /// Of the largest worker.
     pub(super) worker_resident_bytes: Option<u64>,
     /// The statements that took the most time, of the whole measure.
@@ -195,6 +197,7 @@ mod tests {
             seconds: 1.0,
             per_second,
             cost: Cost { postgres_us: Some(postgres_us), wal_bytes, ..Cost::default() },
+            cores_of_others: None,
             worker_resident_bytes: None,
             statements_by_time: Vec::new(),
         };

@@ -96,6 +96,7 @@ fn costs(name: &str, sample: &Sample) -> Vec<String> {
         number(Some(wal_bytes), 0),
         number(Some(transactions), 3),
         number(statements, 3),
+        number(sample.cores_of_others, 2),
     ]
 }
 

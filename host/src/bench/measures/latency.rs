@@ -35,8 +35,8 @@ impl Bench<'_> {
         self.database.settle(self.kept).await?;
         let worker = self.workers(&[self.worker()]).await?;
         let client = Client::new(self.database.client.clone());
-        self.start_and_wait(&client, 3, |_| Ok(task()?)).await?;
-        let waited = self.start_and_wait(&client, self.count(), |_| Ok(task()?)).await?;
+        self.start_and_wait(&client, 3, |_| task()).await?;
+        let waited = self.start_and_wait(&client, self.count(), |_| task()).await?;
         report.latency.push(Latency::of(&format!("start → result, client{suffix}"), waited));
         let listened = self.start_and_listen(&client).await?;
         report.latency.push(Latency::of(&format!("start → result, client that keeps listening{suffix}"), listened));
