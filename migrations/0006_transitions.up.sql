@@ -2,10 +2,14 @@
 -- keys → workflows (by id) → running (by id) → the rest.
 
 -- Draws the numbers of news that the caller is about to write, news[n] of them for workflow_ids[n], and wakes those that wait. One update
--- for both: it is the most frequent one that there is.
+-- for both: it is the most frequent one that there is. In PL/pgSQL, which keeps its plans: a function in SQL is planned anew at each call,
+-- which takes longer than this runs.
 create function currant.wake(workflow_ids uuid[], news integer[]) returns table (workflow_id uuid, first_arrival integer)
-    language sql volatile
+    language plpgsql volatile
 as $$
+#variable_conflict use_column
+begin
+    return query
     with before as materialized (
         -- Whether it waits is known only under its lock.
         select id, waiting from currant.workflows where id = any (workflow_ids) order by id for update
@@ -31,6 +35,7 @@ as $$
         select count(pg_notify('currant_ready', queue)) as queues from (select distinct queue from readied) as queues
     )
     select told.id, told.first_arrival from told where (select queues from hinted) >= 0;
+end;
 $$;
 comment on function currant.wake(uuid[], integer[]) is
     'Draws arrival numbers and puts waiting workflows into ready; those that are not waiting will look into their inbox before they suspend. Eight wakers at once make one row.';
@@ -110,7 +115,8 @@ begin
            array_agg(id) filter (where parent_workflow_id is null)
     into children, parents, chains, operations, others
     from unnest(ended) with ordinality as ending (ended_id, number)
-    join currant.requests request on request.id = ending.ended_id;
+    -- `offset 0` keeps this a probe for each: as a join it could be planned over the index of all children that there are.
+    cross join lateral (select * from currant.requests where requests.id = ending.ended_id offset 0) as request;
     if children is not null then
         perform currant.deliver(children, parents, chains, operations);
     end if;
@@ -151,15 +157,15 @@ comment on function currant.cancel_children(uuid[]) is
 create function currant.close_workflows(ended uuid[]) returns void
     language plpgsql volatile
 as $$
+declare
+    completed uuid[];
 begin
     delete from currant.workflows where id = any (ended);
     -- What did not complete may be retried, and then goes on with the news that it has not read.
-    delete from currant.inbox
-    using currant.outcomes outcome
-    where inbox.workflow_id = any (ended) and outcome.id = inbox.workflow_id and outcome.status = 'completed';
-    delete from currant.waiters
-    using currant.outcomes outcome
-    where waiters.workflow_id = any (ended) and outcome.id = waiters.workflow_id and outcome.status = 'completed';
+    completed := array(
+        select outcome.id from currant.outcomes outcome where outcome.id = any (ended) and outcome.status = 'completed');
+    delete from currant.inbox where inbox.workflow_id = any (completed);
+    delete from currant.waiters where waiters.workflow_id = any (completed);
     perform currant.cancel_children(ended);
 end;
 $$;
@@ -201,13 +207,18 @@ create function currant.milliseconds(number text) returns interval
     return least(number::numeric, 315576000000000)::double precision * interval '1 ms';
 comment on function currant.milliseconds(text) is 'So many milliseconds, at most ten thousand years.';
 
--- Makes requests claimable, or parks them until something offers their function. They are written, and the executions are nowhere yet.
+-- Makes requests claimable, or parks them until something offers their function. They are written, and the executions are nowhere yet. In
+-- PL/pgSQL, as `wake`.
 create function currant.admit(
     ids uuid[], run_ats timestamptz[], attempt integer default 1, run integer default 0, forgiven integer default 0,
     progress json default null
 ) returns void
-    language sql volatile
+    language plpgsql volatile
 as $$
+#variable_conflict use_column
+declare
+    hints bigint;
+begin
     with asked as (
         select request.id, item.run_at, request.function, request.queue, request.priority, request.concurrency_key,
                offered.name is not null as is_offered,
@@ -237,7 +248,8 @@ as $$
         where asked.is_offered
         returning queue
     )
-    select pg_notify('currant_ready', queue) from (select distinct queue from readied) as queues;
+    select count(pg_notify('currant_ready', queue)) into hints from (select distinct queue from readied) as queues;
+end;
 $$;
 comment on function currant.admit(uuid[], timestamptz[], integer, integer, integer, json) is
     'The one way into ready for what is asked for, retried by hand, or no longer parked.';

@@ -7,11 +7,13 @@
 //! 5. [`worker`]: the committer writes what the run decided, in one transaction with what others decided.
 //! 6. It ended, is retried later, or is suspended until a child, a timer or a signal wakes it.
 //!
-//! Beside it: [`maintenance`] does what any worker must do now and then; [`dev`] is the worker with a private Postgres.
+//! Beside it: [`maintenance`] does what any worker must do now and then; [`dev`] is the worker with a private Postgres; [`bench`]
+//! measures it all.
 //!
 //! Invariant: what a guest does is an outcome. It never ends the worker, and no import writes to Postgres by itself.
 
 mod backoff;
+pub mod bench;
 mod bindings;
 pub mod dev;
 pub mod error;

@@ -10,7 +10,7 @@ use currant_core::config::Config;
 use currant_core::ids::QueueName;
 use currant_core::{pool, schema};
 use currant_host::runtime::{self, RuntimeSettings};
-use currant_host::{ResidentSettings, Worker, WorkerSettings, dev};
+use currant_host::{ResidentSettings, Worker, WorkerSettings, bench, dev};
 use sqlx::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,8 @@ enum Command {
     Migrate(MigrateArgs),
     /// A private Postgres, a worker, and the given modules deployed anew whenever their file changes.
     Dev(dev::DevArgs),
+    /// Measures the system on this machine, beside what Postgres and the sandbox could do at best.
+    Bench(Box<bench::BenchArgs>),
     /// Inspects a component given on standard input. The worker runs this in a process of its own.
     #[command(hide = true)]
     Inspect,
@@ -122,6 +124,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Worker(args) => work(args).await,
         Command::Migrate(args) => migrate(args).await,
         Command::Dev(args) => dev::dev(args, settings(&Config::load([])?)?, stop_on_signal()?).await,
+        Command::Bench(args) => {
+            let config = Config::load([("database.url", args.database_url.clone())])?;
+            bench::bench(*args, database_url(&config)?, stop_on_signal()?).await
+        }
         Command::Inspect => unreachable!("answered before the runtime starts"),
     }
 }
@@ -176,13 +182,16 @@ async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
 
 /// Connects to the configured database.
 async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
-    let url = config.database.url.as_deref().ok_or_else(|| {
+    Ok(pool::for_worker(database_url(config)?, connections).await?)
+}
+
+fn database_url(config: &Config) -> anyhow::Result<&str> {
+    config.database.url.as_deref().ok_or_else(|| {
         anyhow::anyhow!(
             "no database is configured\nhint: say --database-url, set {}, or start one with `currant dev`",
             currant_core::env::DATABASE_URL
         )
-    })?;
-    Ok(pool::for_worker(url, connections).await?)
+    })
 }
 
 fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {

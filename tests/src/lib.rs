@@ -226,7 +226,8 @@ impl Stack {
         Ok(())
     }
 
-    fn command(&self, name: &str) -> Result<Command> {
+    /// A program of this workspace, on this database and with nothing of the caller's configuration.
+    pub fn command(&self, name: &str) -> Result<Command> {
         let mut command = Command::new(binary(name)?);
         command
             .current_dir(self.folder.path())

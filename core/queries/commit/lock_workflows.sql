@@ -1,5 +1,7 @@
 -- $1 workflows that the batch writes · $2 executions that end, begin anew or are given up: their open children are cancelled, and so on
 -- downwards; whoever waits for one of them is told. In the order of the ids, like everybody.
+-- `offset 0` keeps the children a probe of the index for each of the family: as a join, planned while the tables were small, it would go on
+-- to read every child that there has ever been.
 with recursive family as (
     select unnest($2::uuid[]) as id
     union
@@ -10,7 +12,6 @@ with recursive family as (
         from currant.requests request
         where request.parent_workflow_id = family.id and not request.detached
           and not exists (select from currant.outcomes outcome where outcome.id = request.id)
-        -- A fence for the planner: one probe per parent, whatever it believes of the tables.
         offset 0
     ) as child
 )

@@ -1,0 +1,18 @@
+-- $1 how many · $2 function · $3 queue. Executions that are pending since an hour ago.
+with past as materialized (
+    select number, currant.now() - interval '1 hour' + number * interval '1 ms' as at
+    from generate_series(1, $1::bigint) as number
+), waiting as materialized (
+    select at,
+           encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+               placing substring(int8send((extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+           as id
+    from past
+), asked as (
+    insert into currant.requests (id, function, kind, queue, priority, input, trace_id, span_id, created_at)
+    select id, $2, 'task', $3, 0, '{"order": 42, "items": ["mug", "teapot"], "amount": 1250, "customer": "ada@example.org"}',
+           replace(id::text, '-', ''), left(md5(id::text), 16), at
+    from waiting
+)
+insert into currant.ready (id, queue, priority, run_at, attempt)
+select id, $3, 0, at, 1 from waiting;

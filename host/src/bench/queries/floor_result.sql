@@ -1,0 +1,2 @@
+-- $1 execution
+select result from currant.outcomes where id = $1;

@@ -1,0 +1,2 @@
+-- Workflows that have not ended.
+select count(*) from currant.workflows;

@@ -1,0 +1,2 @@
+-- Workflows that wait.
+select count(*) from currant.workflows where waiting;
