@@ -229,10 +229,10 @@ begin
         left join currant.functions offered on offered.name = request.function
         cross join lateral (select coalesce(request.timeouts, offered.timeouts) as timeouts) as limits
     ), limited as (
+        -- As a join, it could be planned to read every open workflow.
         update currant.workflows workflow
-        set deadline = asked.deadline
-        from asked
-        where workflow.id = asked.id and asked.deadline is not null
+        set deadline = (select asked.deadline from asked where asked.id = workflow.id)
+        where workflow.id = any (array(select asked.id from asked where asked.deadline is not null))
     ), parked as (
         insert into currant.parked (id, function, run_at, attempt, run, forgiven, deadline, expires_at)
         select asked.id, asked.function, asked.run_at, admit.attempt, admit.run, admit.forgiven, asked.deadline,

@@ -24,8 +24,9 @@ const BATCH: i64 = 500;
 /// How long ends are gathered.
 const GATHER: Duration = Duration::from_millis(10);
 const FEED_EVERY: Duration = Duration::from_millis(100);
-/// Tasks that are pending at least. What has ended is known up to a second late, so that at high rates there have to be more.
-const PENDING: i64 = 5_000;
+/// Tasks that are pending at least, from the beginning on: what is enqueued while it is measured is then about what is run. What has ended is
+/// known up to a second late, so that at high rates there have to be more.
+const PENDING: i64 = 20_000;
 
 /// What is asked for, over and over.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,7 +76,7 @@ async fn keep_pending(pool: &PgPool) -> Result<()> {
             (rate, ended_last) = (ended - ended_last, ended);
         }
         ticks += 1;
-        let wanted = PENDING.max(3 * rate) - (enqueued - ended);
+        let wanted = PENDING.max(2 * rate) - (enqueued - ended);
         if wanted > 0 {
             for _ in 0..(wanted as u64).div_ceil(BATCH as u64) {
                 enqueue(pool, "noop", ORDER, BATCH, None).await?;

@@ -53,7 +53,7 @@ fn run(text: &mut String, Report { run, .. }: &Report) {
 
 fn sandbox(text: &mut String, report: &Report) {
     let rows = report.sandbox.iter().map(|of| {
-        vec![
+        [
             match of.name {
                 "noop" => "a task".into(),
                 name => format!("a workflow of 10 {name}"),
@@ -66,8 +66,18 @@ fn sandbox(text: &mut String, report: &Report) {
     table(text, "the sandbox alone: instance, call, drop", &["", "CPU µs", "one at a time /s", "all cores /s"], rows.collect());
 }
 
-const COSTS: [&str; 9] =
-    ["", "/s", "Postgres µs", "+ others µs", "worker µs", "client µs", "WAL B", "transactions", "statements"];
+const COSTS: [&str; 10] = [
+    "",
+    "/s",
+    "Postgres µs",
+    "+ others µs",
+    "worker µs",
+    "client µs",
+    "WAL B",
+    "transactions",
+    "statements",
+    "cores of others",
+];
 
 fn throughput(text: &mut String, report: &Report) {
     for measured in &report.throughput {
@@ -84,9 +94,9 @@ fn throughput(text: &mut String, report: &Report) {
     }
 }
 
-fn costs(name: &str, sample: &Sample) -> Vec<String> {
+fn costs(name: &str, sample: &Sample) -> [String; 10] {
     let Cost { postgres_us, postgres_background_us, worker_us, client_us, wal_bytes, transactions, statements } = sample.cost;
-    vec![
+    [
         name.into(),
         rate(sample.per_second),
         number(postgres_us, 1),
@@ -130,7 +140,7 @@ fn top_statements(text: &mut String, of: &str, statements: &[Statement]) {
     }
     let whole: f64 = statements.iter().map(|statement| statement.total_ms).sum();
     let rows = statements.iter().map(|statement| {
-        vec![
+        [
             format!("{:.0} %", 100.0 * statement.total_ms / whole),
             statement.calls.to_string(),
             format!("{:.3}", statement.mean_ms),
@@ -155,7 +165,7 @@ fn beginning(query: &str) -> String {
 
 fn sustained(text: &mut String, report: &Report) {
     let rows = report.sustained.iter().map(|of| {
-        vec![
+        [
             of.name.clone(),
             rate(of.sample.per_second),
             rate(of.first),
@@ -176,13 +186,7 @@ fn sustained(text: &mut String, report: &Report) {
 fn latency(text: &mut String, report: &Report) {
     let rows = report.latency.iter().map(|of| {
         let milliseconds = |of: f64| format!("{of:.2}");
-        vec![
-            of.name.clone(),
-            milliseconds(of.p50_ms),
-            milliseconds(of.p99_ms),
-            milliseconds(of.longest_ms),
-            of.count.to_string(),
-        ]
+        [of.name.clone(), milliseconds(of.p50_ms), milliseconds(of.p99_ms), milliseconds(of.longest_ms), of.count.to_string()]
     });
     table(text, "one at a time", &["", "p50 ms", "p99 ms", "longest ms", "count"], rows.collect());
 }
@@ -218,19 +222,19 @@ fn rest(text: &mut String, report: &Report) {
     }
 }
 
-fn table(text: &mut String, title: &str, header: &[&str], rows: Vec<Vec<String>>) {
+fn table<const N: usize>(text: &mut String, title: &str, header: &[&str; N], rows: Vec<[String; N]>) {
     if rows.is_empty() {
         return;
     }
-    let widths = (0..header.len()).map(|column| {
+    let widths = (0..N).map(|column| {
         let cells = rows.iter().map(|row| row[column].as_str()).chain([header[column]]);
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     });
     let widths: Vec<usize> = widths.collect();
-    let of_words: Vec<bool> = (0..header.len()).map(|column| rows.iter().any(|row| is_words(&row[column]))).collect();
+    let of_words: Vec<bool> = (0..N).map(|column| rows.iter().any(|row| is_words(&row[column]))).collect();
     line(text, "");
     line(text, title);
-    let header: Vec<String> = header.iter().map(|name| (*name).to_string()).collect();
+    let header = header.map(str::to_string);
     for row in std::iter::once(&header).chain(&rows) {
         let cells = row.iter().enumerate().map(|(column, cell)| match (of_words[column], widths[column]) {
             (true, width) => format!("{cell:<width$}"),

@@ -31,7 +31,7 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
         // Without a free slot there is nothing to claim for.
         tokio::select! {
             () = stop.cancelled() => return,
-            permit = services.slots.acquire() => drop(permit),
+            () = services.free_slot() => {}
         }
         // Whatever becomes ready from here on leaves its permit in `work`, and the loop looks again.
         if (!backoff.first() || reconciled.elapsed() > RECONCILE) && give_back_forgotten(&services).await.is_ok() {
@@ -66,13 +66,12 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
 
 /// Fills the free slots. Answers how long there is nothing to do; none when there may be more at once.
 async fn claim_and_start(services: &Arc<Services>) -> Result<Option<Duration>, currant_core::Error> {
-    let free = services.slots.available_permits();
+    let free = services.free_slots();
     let queues = services.settings.queues.as_deref();
     let Claims { claimed, contended, next } = claim(&services.pool, services.id, queues, free as u32).await?;
     let more = contended || claimed.len() == free;
     for execution in claimed {
-        let slot = services.slots.clone().try_acquire_owned().expect("only this loop takes permits, and it counted them");
-        let hands = services.hold(execution.id, execution.run, slot);
+        let hands = services.hold(execution.id, execution.run);
         services.runs.spawn(run(services.clone(), execution, hands));
     }
     if let Some(next) = next {

@@ -23,6 +23,10 @@ use crate::runtime::Runtime;
 /// Grants are read anew after this long, so that a change reaches tasks soon without a query for each.
 const GRANTS_FRESH: Duration = Duration::from_secs(1);
 
+/// A slot is free again as soon as its guest has returned, so that the next one runs while the end of this one is written. When the
+/// database is slow to write, so many unwritten ends per slot are enough: a crash would have them all done again.
+const ROOM_PER_SLOT: usize = 3;
+
 /// What the parts of a worker share, for as long as it holds one lease.
 pub(crate) struct Services {
     pub(crate) id: WorkerId,
@@ -30,8 +34,10 @@ pub(crate) struct Services {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) committer: Committer,
     pub(crate) settings: WorkerSettings,
-    /// Executions that may still be claimed.
-    pub(crate) slots: Arc<Semaphore>,
+    /// Guests that may still run.
+    slots: Arc<Semaphore>,
+    /// Executions that may still be claimed: those that run, and those whose fate is being written.
+    room: Arc<Semaphore>,
     /// Something may be claimable.
     pub(crate) work: Notify,
     /// A deployment may wait for its inspection.
@@ -70,6 +76,7 @@ impl Services {
             runtime,
             committer,
             slots: Arc::new(Semaphore::new(settings.slots as usize)),
+            room: Arc::new(Semaphore::new(settings.slots as usize * ROOM_PER_SLOT)),
             residents: Residents::new(residents),
             settings,
             work: Notify::new(),
@@ -85,10 +92,25 @@ impl Services {
         }
     }
 
-    /// Takes a run into the worker's hands, until the answer is dropped.
-    pub(crate) fn hold(&self, id: ExecutionId, run: i32, slot: OwnedSemaphorePermit) -> Hands {
+    /// Waits until there is a free slot, and room for who takes it.
+    pub(crate) async fn free_slot(&self) {
+        for free in [&self.room, &self.slots] {
+            drop(free.acquire().await);
+        }
+    }
+
+    /// How many executions may be claimed now.
+    pub(crate) fn free_slots(&self) -> usize {
+        self.slots.available_permits().min(self.room.available_permits())
+    }
+
+    /// Takes a claimed run into the worker's hands, until the answer is dropped.
+    pub(crate) fn hold(&self, id: ExecutionId, run: i32) -> Hands {
+        let take = |free: &Arc<Semaphore>| {
+            free.clone().try_acquire_owned().expect("only the claim loop takes permits, and it counted them")
+        };
         self.held.lock().expect("no panic while held").insert((id, run));
-        Hands { all: self.held.clone(), this: (id, run), _slot: slot }
+        Hands { all: self.held.clone(), this: (id, run), slot: Some(take(&self.slots)), _room: take(&self.room) }
     }
 
     /// Whether a run is in the worker's hands.
@@ -138,7 +160,15 @@ impl Services {
 pub(crate) struct Hands {
     all: Arc<Mutex<HashSet<(ExecutionId, i32)>>>,
     this: (ExecutionId, i32),
-    _slot: OwnedSemaphorePermit,
+    slot: Option<OwnedSemaphorePermit>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Hands {
+    /// The guest has returned: another one may run while this run's fate is written.
+    pub(crate) fn free_slot(&mut self) {
+        self.slot = None;
+    }
 }
 
 impl Drop for Hands {

@@ -88,7 +88,7 @@ impl TaskCalls for TaskRun {
 }
 
 /// Runs one attempt and writes what came of it.
-pub(super) async fn run(services: Arc<Services>, claimed: Claimed, _hands: Hands, module: Arc<Module>) {
+pub(super) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Hands, module: Arc<Module>) {
     let grants = match services.grants(claimed.module.as_deref()).await {
         Ok(grants) => grants,
         Err(error) => {
@@ -109,6 +109,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, _hands: Hands
         watch(&services, &claimed, &task, &logs, limit, running).await
     };
     drop(registered);
+    hands.free_slot();
     let Some(returned) = returned else {
         debug!("taken over while it ran: its result is dropped");
         return;

@@ -65,7 +65,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands,
         waiting: tokio::sync::Mutex::new(()),
         logs: logs.clone(),
         stop: stop.clone(),
-        claim: Mutex::new(Claim { claimed: claimed.clone(), _hands: hands, _registered: registered }.into()),
+        claim: Mutex::new(Claim { claimed: claimed.clone(), hands, _registered: registered }.into()),
         over: Mutex::new(None),
         ended: Notify::new(),
     });
@@ -124,7 +124,7 @@ struct WorkflowRun {
 /// What a claim brought, until the run suspends or ends.
 struct Claim {
     claimed: Arc<Claimed>,
-    _hands: Hands,
+    hands: Hands,
     _registered: Entered<StopFlag>,
 }
 
@@ -238,7 +238,7 @@ impl WorkflowRun {
         let (id, at) = (claimed.id, claimed.claimed_at);
         self.logs.begin(at);
         let registered = self.services.workflows.enter(id, self.stop.clone());
-        let claim = Claim { claimed: Arc::new(claimed), _hands: hands, _registered: registered };
+        let claim = Claim { claimed: Arc::new(claimed), hands, _registered: registered };
         *self.claim.lock().expect("no panic while held") = Some(claim);
         let seen = self.journal().seen();
         match inbox::load(&self.services.pool, id, seen).await {
@@ -266,8 +266,12 @@ impl WorkflowRun {
     /// Writes what the run came to.
     async fn conclude(&self, returned: Option<Returned>) {
         let over = self.over.lock().expect("no panic while held").take();
-        let claimed = self.claim.lock().expect("no panic while held").as_ref().map(|claim| claim.claimed.clone());
-        let Some(claimed) = claimed else { return debug!("no longer in memory") };
+        let claimed = {
+            let mut claim = self.claim.lock().expect("no panic while held");
+            let Some(Claim { claimed, hands, .. }) = claim.as_mut() else { return debug!("no longer in memory") };
+            hands.free_slot();
+            claimed.clone()
+        };
         let activation = match (over, returned) {
             (Some(Over::Gone), _) => return debug!("suspended, or taken over"),
             (Some(Over::Unsure), _) => activation(&claimed, Fate::Returned),
