@@ -16,7 +16,8 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::postgres::PgRow;
+use sqlx::{Connection, FromRow, PgConnection, PgPool, Row};
 
 use crate::ids::{ExecutionId, FunctionName, QueueName};
 use crate::limits::LONGEST_MS;
@@ -186,7 +187,7 @@ pub struct Tick {
     pub fires: Vec<Fire>,
     /// Times that passed longer ago than their schedule catches up, by schedule.
     pub missed: Vec<(String, usize)>,
-    /// Schedules that this version cannot read, and why; they are paused.
+    /// Schedules that cannot be read or started, and why; they are paused.
     pub broken: Vec<(String, String)>,
     /// How long until the next time.
     pub next: Option<Duration>,
@@ -198,44 +199,25 @@ pub async fn tick(pool: &PgPool) -> Result<Tick, Error> {
     let mut transaction = pool.begin().await?;
     let due = sqlx::query(sql::SCHEDULES_DUE).bind(SCHEDULES).fetch_all(&mut *transaction).await?;
     for row in &due {
-        let (name, cron, timezone): (String, &str, &str) =
-            (row.try_get("name")?, row.try_get("cron")?, row.try_get("timezone")?);
-        let (first, now): (DateTime<Utc>, DateTime<Utc>) = (row.try_get("next_at")?, row.try_get("now")?);
-        let calendar = match Calendar::parse(cron, timezone) {
-            Ok(calendar) => calendar,
-            Err(reason) => {
-                sqlx::query(sql::SCHEDULES_PAUSE).bind(&name).bind(true).bind(Some(first)).execute(&mut *transaction).await?;
-                tick.broken.push((name, reason));
-                continue;
+        let name: String = row.try_get("name")?;
+        // One that cannot be started holds back no other.
+        let mut savepoint = transaction.begin().await?;
+        match fire_due(&mut savepoint, &name, row).await {
+            Ok((fires, missed)) => {
+                savepoint.commit().await?;
+                tick.fires.extend(fires);
+                if missed > 0 {
+                    tick.missed.push((name, missed));
+                }
             }
-        };
-        let earliest = now - chrono::TimeDelta::milliseconds(row.try_get::<i64, _>("catch_up_ms")?.min(LONGEST_MS as i64 / 2));
-        // What the next time was is a time too.
-        let mut times = std::iter::once(first).chain(calendar.between(first, now)).take(LOOKED_THROUGH);
-        let (mut missed, mut fired, mut next) = (0, 0, None);
-        for at in &mut times {
-            if at < earliest {
-                missed += 1;
-            } else if fired == TIMES {
-                next = Some(at);
-                break;
-            } else {
-                let fate = sqlx::query_scalar(sql::SCHEDULES_FIRE)
-                    .bind(&name)
-                    .bind(at)
-                    .bind(None::<Overlap>)
-                    .fetch_one(&mut *transaction)
-                    .await?;
-                tick.fires.push(Fire { schedule: name.clone(), at, fate });
-                fired += 1;
+            Err(Error::Invalid { message, .. } | Error::Unreadable(message)) => {
+                savepoint.rollback().await?;
+                let next: DateTime<Utc> = row.try_get("next_at")?;
+                sqlx::query(sql::SCHEDULES_PAUSE).bind(&name).bind(true).bind(next).execute(&mut *transaction).await?;
+                tick.broken.push((name, message));
             }
+            Err(error) => return Err(error),
         }
-        drop(times);
-        if missed > 0 {
-            tick.missed.push((name.clone(), missed));
-        }
-        let next = next.or_else(|| calendar.next_after(now));
-        sqlx::query(sql::SCHEDULES_MOVE_ON).bind(&name).bind(next).execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
     let look = sqlx::query(sql::SCHEDULES_LOOK).fetch_one(pool).await?;
@@ -244,6 +226,29 @@ pub async fn tick(pool: &PgPool) -> Result<Tick, Error> {
     }
     tick.next = look.try_get::<Option<i64>, _>("next_in_ms")?.map(sql::duration);
     Ok(tick)
+}
+
+/// Fires the times of one schedule that have come; answers what became of each, and how many were missed.
+async fn fire_due(connection: &mut PgConnection, name: &str, row: &PgRow) -> Result<(Vec<Fire>, usize), Error> {
+    let calendar = Calendar::parse(row.try_get("cron")?, row.try_get("timezone")?).map_err(Error::Unreadable)?;
+    let (first, now): (DateTime<Utc>, DateTime<Utc>) = (row.try_get("next_at")?, row.try_get("now")?);
+    let earliest = now - chrono::TimeDelta::milliseconds(row.try_get::<i64, _>("catch_up_ms")?.min(LONGEST_MS as i64 / 2));
+    let (mut fires, mut missed, mut next) = (Vec::new(), 0, None);
+    // What the next time was is a time too.
+    for at in std::iter::once(first).chain(calendar.between(first, now)).take(LOOKED_THROUGH) {
+        if at < earliest {
+            missed += 1;
+        } else if fires.len() == TIMES {
+            next = Some(at);
+            break;
+        } else {
+            let fire = sqlx::query_scalar(sql::SCHEDULES_FIRE).bind(name).bind(at).bind(None::<Overlap>);
+            fires.push(Fire { schedule: name.into(), at, fate: fire.fetch_one(&mut *connection).await? });
+        }
+    }
+    let next = next.or_else(|| calendar.next_after(now));
+    sqlx::query(sql::SCHEDULES_MOVE_ON).bind(name).bind(next).execute(connection).await?;
+    Ok((fires, missed))
 }
 
 /// Makes a schedule; its first time is the next one from now on.

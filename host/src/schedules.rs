@@ -25,7 +25,7 @@ pub(crate) async fn fire_until(services: Arc<Services>, stop: CancellationToken)
                     warn!(schedule, count, "times were missed: no worker ran within the catch-up window");
                 }
                 for (schedule, reason) in &tick.broken {
-                    warn!(schedule, "the schedule cannot be read, and is paused: {reason}");
+                    warn!(schedule, "the schedule cannot be kept, and is paused: {reason}");
                 }
                 tick.next
             }

@@ -171,6 +171,24 @@ async fn a_trigger_starts_at_once_and_a_backfill_what_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_schedule_that_cannot_be_kept_is_paused_and_holds_back_no_other() {
+    let world = World::new().await;
+    for name in ["a", "b", "c"] {
+        world.schedule(every_minute(name)).await;
+    }
+    let spoil = "update currant.schedules set queue = case name when 'a' then 'No Queue' end,
+                 cron = case name when 'b' then 'whenever' else cron end";
+    sqlx::query(spoil).execute(world.pool()).await.unwrap();
+    world.advance(60).await;
+    let tick = schedules::tick(world.pool()).await.unwrap();
+    assert_eq!(tick.fires.iter().map(|fire| fire.schedule.as_str()).collect::<Vec<_>>(), ["c"]);
+    let mut broken: Vec<_> = tick.broken.iter().map(|(name, _)| name.as_str()).collect();
+    broken.sort_unstable();
+    assert_eq!(broken, ["a", "b"]);
+    assert!(schedules::find(world.pool(), "a").await.unwrap().paused);
+}
+
+#[tokio::test]
 async fn jitter_spreads_starts_and_is_the_same_for_everybody_who_asks() {
     let world = World::new().await;
     for number in 0..20 {
