@@ -3,7 +3,8 @@
 create table currant.modules (
     digest       bytea primary key,
     size         integer not null,
-    bytes        bytea not null,
+    -- Null when nothing needs them any more: see retention.
+    bytes        bytea,
     -- What `describe` said; null until a worker has inspected the component.
     description  json,
     -- How often an inspection of these bytes has begun and not ended: a component that kills its inspector is refused at two.
@@ -17,7 +18,7 @@ create table currant.modules (
 -- A component is compressed neither by us nor by Postgres: it is read whole, and seldom.
 alter table currant.modules alter column bytes set storage external;
 comment on table currant.modules is
-    'A component by the SHA-256 of its bytes. Inserted by deploy, described once by the worker that inspects it, never changed after.';
+    'A component by the SHA-256 of its bytes. Inserted by deploy, described once by the worker that inspects it. Retention drops the bytes of what nothing can need any more; deploying it again stores them anew.';
 
 create table currant.deployments (
     id           bigint generated always as identity primary key,

@@ -49,8 +49,8 @@ create table currant.ready (
     attempt         integer not null,
     -- The run number that was last drawn; 0 before the first claim.
     run             integer not null default 0,
-    -- Goes on with an attempt that was claimed before: a woken workflow, or one whose worker was lost. Such a claim is
-    -- not held back by a pause, and takes no token.
+    -- Goes on with an attempt that was claimed before: a woken workflow, or an execution whose worker was lost. Such a claim
+    -- is not held back by a pause, and takes no token.
     resumes         boolean not null default false,
     -- Failed attempts up to this number no longer count against the retry policy: somebody asked for a retry by hand.
     forgiven        integer not null default 0,
@@ -69,11 +69,13 @@ create table currant.ready (
 );
 create index ready_claim on currant.ready (queue, priority desc, run_at, id);
 create index ready_resuming on currant.ready (queue, priority desc, run_at, id) where resumes;
+create index ready_by_key on currant.ready (queue, concurrency_key, priority desc, run_at, id) where concurrency_key is not null;
 create index ready_expiry on currant.ready (expires_at) where expires_at is not null;
 comment on table currant.ready is
     'Claimable from run_at on. Inserted only by whoever, in the same transaction, made the request, deleted its running, parked or outcomes row, or set its workflow from waiting to not waiting; deleted by the claim.';
 comment on index currant.ready_claim is 'the claim: one ordered probe per queue and priority';
 comment on index currant.ready_resuming is 'the claim in a paused queue';
+comment on index currant.ready_by_key is 'the claim in a queue with a limit per key, when the first in line are held back by it';
 comment on index currant.ready_expiry is 'maintenance: queue and total timeouts';
 
 create table currant.running (
@@ -169,3 +171,10 @@ create table currant.logs (
     primary key (execution_id, run, line)
 );
 comment on table currant.logs is 'Log lines of an execution, bounded per execution. Append only.';
+
+-- Rows of these live for moments: by a share of the table, which is nearly empty, vacuum would come whenever it is not needed, and by its
+-- usual pace it would be slower than a busy worker makes dead rows. They are some pages, so it need not be gentle.
+alter table currant.ready set
+    (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+alter table currant.running set
+    (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);

@@ -95,3 +95,9 @@ create table currant.journal (
 );
 comment on table currant.journal is
     'The history of a workflow: what it started, and in which order results reached it. Append only; its primary key makes a stale append fail.';
+
+-- As those of ready and running; but open workflows may be many, so that a share of them counts too.
+alter table currant.workflows set
+    (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+alter table currant.inbox set
+    (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);

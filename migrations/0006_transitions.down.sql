@@ -1,5 +1,7 @@
 drop function currant.unpark(bigint);
 drop function currant.admit(uuid[], timestamptz[], integer, integer, integer, json);
+drop function currant.retention(text, text, text);
+drop function currant.first_id_at(timestamptz);
 drop function currant.milliseconds(text);
 drop function currant.end_unclaimed(uuid[], text, json);
 drop function currant.close_workflows(uuid[]);

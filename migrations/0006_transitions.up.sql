@@ -204,8 +204,34 @@ comment on function currant.end_unclaimed(uuid[], text, json) is 'Ends pending o
 -- A length of time from a JSON number. What is longer than ten thousand years counts as that: the calendar has an end.
 create function currant.milliseconds(number text) returns interval
     language sql immutable
-    return least(number::numeric, 315576000000000)::double precision * interval '1 ms';
-comment on function currant.milliseconds(text) is 'So many milliseconds, at most ten thousand years.';
+    -- `least` alone would take nothing said for the ten thousand years.
+    return case when number is not null then least(number::numeric, 315576000000000)::double precision * interval '1 ms' end;
+comment on function currant.milliseconds(text) is 'So many milliseconds, at most ten thousand years; null of null.';
+
+-- Ids sort by time, so that what is older than a time is found without an index of its own.
+create function currant.first_id_at(at timestamptz) returns uuid
+    language sql immutable parallel safe
+    return encode(overlay('\x00000000000000000000000000000000'::bytea
+                          placing substring(int8send(greatest(0, extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 'hex')::uuid;
+comment on function currant.first_id_at(timestamptz) is 'The smallest id that an execution of this time, or of a later one, can have.';
+
+-- What is written is in the queue's row; retention of what failed or was cancelled goes before that of its kind.
+create function currant.retention(queue text, kind text, status text) returns interval
+    language sql stable parallel safe
+as $$
+    select coalesce(
+        currant.milliseconds(case
+            when retention.status = 'cancelled' then currant.setting(q.file_settings, q.command_settings, 'retention_cancelled')
+            when retention.status <> 'completed' then currant.setting(q.file_settings, q.command_settings, 'retention_failed')
+        end),
+        currant.milliseconds(currant.setting(
+            q.file_settings, q.command_settings, case retention.kind when 'task' then 'retention_tasks' else 'retention_workflows' end)),
+        case retention.kind when 'task' then interval '7 days' else interval '30 days' end)
+    from (select) as one
+    left join currant.queues q on q.name = retention.queue
+$$;
+comment on function currant.retention(text, text, text) is
+    'How long an ended execution is kept: 7 days for tasks and 30 for workflows, unless its queue says something else.';
 
 -- Makes requests claimable, or parks them until something offers their function. They are written, and the executions are nowhere yet. In
 -- PL/pgSQL, as `wake`.

@@ -1,6 +1,9 @@
 drop function currant.resume_queue(text);
 drop function currant.pause_queue(text);
-drop function currant.configure_queue(text, boolean);
+drop function currant.reset_queue(text, text[]);
+drop function currant.configure_queue;
+drop function currant.whole_milliseconds(interval);
+drop function currant.queue_settings();
 drop function currant.settle(text, json, json);
 drop function currant.fail(text, json);
 drop function currant.complete(text, json);
@@ -10,7 +13,6 @@ drop function currant.cancel_one(uuid);
 drop function currant.cancel(uuid);
 drop function currant.signal(uuid, text, json, text);
 drop function currant.enqueue_many;
-drop function currant.use_queue(text);
 drop function currant.enqueue;
 drop function currant.claim_key(text, uuid);
 drop function currant.status_of(uuid);

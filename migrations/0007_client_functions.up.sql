@@ -149,18 +149,6 @@ $$;
 comment on function currant.enqueue is
     'Starts an execution, in the caller''s transaction. With a task_id that an open or completed execution has, answers that one instead: created is false, result is what it returned, and conflict says that function or input differ. trace_context: {"trace_id": 32 hex digits, "baggage": {…}}.';
 
-create function currant.use_queue(name text) returns void
-    language plpgsql volatile
-as $$
-#variable_conflict use_column
-begin
-    if not exists (select from currant.queues where queues.name = use_queue.name) then
-        insert into currant.queues (name) values (use_queue.name) on conflict do nothing;
-    end if;
-end;
-$$;
-comment on function currant.use_queue(text) is 'Creates the queue on its first use.';
-
 create function currant.enqueue_many(
     function text,
     inputs json[],
@@ -508,24 +496,112 @@ end;
 $$;
 comment on function currant.settle(text, json, json) is 'Completes or fails an external operation, once.';
 
-create function currant.configure_queue(name text, paused boolean default null) returns void
+create function currant.configure_queue(
+    name text,
+    paused boolean default null,
+    rate_limit text default null,
+    burst integer default null,
+    concurrency integer default null,
+    concurrency_per_key integer default null,
+    retention_tasks interval default null,
+    retention_workflows interval default null,
+    retention_failed interval default null,
+    retention_cancelled interval default null,
+    without text[] default '{}'
+) returns void
     language plpgsql volatile
 as $$
+declare
+    known constant text[] := currant.queue_settings();
+    rate text := lower(replace(rate_limit, ' ', ''));
+    changed jsonb;
+    wrong text;
 begin
     if configure_queue.name is null or configure_queue.name !~ '^[a-z0-9_.-]{1,100}$' then
         raise exception 'the queue name % is not valid', coalesce(quote_literal(configure_queue.name), 'null')
             using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
     end if;
-    insert into currant.queues as queue (name, paused)
-    values (configure_queue.name, coalesce(configure_queue.paused, false))
-    on conflict on constraint queues_pkey do update set paused = coalesce(configure_queue.paused, queue.paused);
-    if not configure_queue.paused then
-        perform pg_notify('currant_ready', configure_queue.name);
+    if rate !~ '^[1-9][0-9]{0,8}/(s|sec|second|m|min|minute|h|hour|d|day)$' then
+        raise exception '% is not a rate', quote_literal(configure_queue.rate_limit)
+            using errcode = 'CU400', hint = 'write for example 100/sec, 1000/min or 5/hour';
+    end if;
+    if least(burst, concurrency, concurrency_per_key) < 1 then
+        raise exception 'burst, concurrency and concurrency_per_key are at least 1'
+            using errcode = 'CU400', hint = 'to take a limit away name it in without; to stop a queue pause it';
+    end if;
+    if least(retention_tasks, retention_workflows, retention_failed, retention_cancelled) < interval '0' then
+        raise exception 'retention must not be negative' using errcode = 'CU400';
+    end if;
+    select setting into wrong from unnest(without) as setting where setting <> all (known);
+    if found then
+        raise exception '% is not a setting of queues', quote_literal(wrong)
+            using errcode = 'CU400', hint = 'there are ' || array_to_string(known, ', ');
+    end if;
+
+    rate := regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+        rate, '/s.*', '/sec'), '/m.*', '/min'), '/h.*', '/hour'), '/d.*', '/day');
+    changed := jsonb_strip_nulls(jsonb_build_object(
+        'rate_limit', rate,
+        'burst', burst,
+        'concurrency', concurrency,
+        'concurrency_per_key', concurrency_per_key,
+        'retention_tasks', currant.whole_milliseconds(retention_tasks),
+        'retention_workflows', currant.whole_milliseconds(retention_workflows),
+        'retention_failed', currant.whole_milliseconds(retention_failed),
+        'retention_cancelled', currant.whole_milliseconds(retention_cancelled)));
+    changed := changed || coalesce((select jsonb_object_agg(setting, null) from unnest(without) as setting), '{}');
+    perform currant.use_queue(configure_queue.name);
+    if changed <> '{}' then
+        -- Locked before it is read: somebody else may be changing another setting.
+        perform from currant.queues where queues.name = configure_queue.name for no key update;
+        perform currant.change_queue(
+            configure_queue.name,
+            command_settings => (select command_settings from currant.queues where queues.name = configure_queue.name) || changed);
+    end if;
+    if paused is not null then
+        update currant.queues set paused = configure_queue.paused where queues.name = configure_queue.name;
+        perform pg_notify('currant_ready', configure_queue.name) where not paused;
     end if;
 end;
 $$;
-comment on function currant.configure_queue(text, boolean) is
-    'Creates a queue, or changes those of its settings that are named: paused holds first claims of attempts back, what runs goes on and workflows that began are woken.';
+comment on function currant.configure_queue is
+    'Creates a queue, or changes those of its settings that are named; what is set so stands before the workers'' files until reset_queue. rate_limit: 100/sec, 1000/min, 5/hour. without: settings that are not to hold. paused holds first claims of attempts back: what runs goes on and workflows that began are woken.';
+
+create function currant.queue_settings() returns text[]
+    language sql immutable parallel safe
+    return array['rate_limit', 'burst', 'concurrency', 'concurrency_per_key', 'retention_tasks', 'retention_workflows', 'retention_failed',
+                 'retention_cancelled'];
+comment on function currant.queue_settings() is 'The names of the settings of queues.';
+
+create function currant.whole_milliseconds(length interval) returns bigint
+    language sql immutable parallel safe
+    return case when length is not null then least(extract(epoch from length) * 1000, 315576000000000)::bigint end;
+comment on function currant.whole_milliseconds(interval) is 'A length of time in milliseconds, at most ten thousand years; null of null.';
+
+create function currant.reset_queue(name text, settings text[] default null) returns void
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    wrong text;
+    stands jsonb;
+begin
+    select setting into wrong from unnest(settings) as setting where setting <> all (currant.queue_settings());
+    if found then
+        raise exception '% is not a setting of queues', quote_literal(wrong)
+            using errcode = 'CU400', hint = 'there are ' || array_to_string(currant.queue_settings(), ', ');
+    end if;
+    perform from currant.queues where queues.name = reset_queue.name for no key update;
+    if not found then
+        raise exception 'there is no queue %', quote_literal(reset_queue.name) using errcode = 'CU404';
+    end if;
+    select command_settings into stands from currant.queues where queues.name = reset_queue.name;
+    perform currant.change_queue(
+        reset_queue.name, command_settings => case when settings is null then '{}' else stands - settings end);
+end;
+$$;
+comment on function currant.reset_queue(text, text[]) is
+    'Takes back what was set by command, everything if nothing is named: what the workers'' files say holds again, or the default.';
 
 create function currant.pause_queue(name text) returns void
     language sql volatile

@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{cancel, deploy, functions, history, list, logs, modules, queues, retry, signal, start, status};
+use crate::commands::{
+    cancel, cleanup, deploy, doctor, functions, history, list, logs, modules, queues, retry, schedules, signal, start, status,
+};
 
 /// How the programs of this workspace end, for `--help`.
 const EXIT_STATUS: &str = "\
@@ -51,9 +53,12 @@ pub(crate) enum Command {
     Signal(signal::Args),
     Cancel(cancel::Args),
     Retry(retry::Args),
+    Cleanup(cleanup::Args),
     Modules(modules::Args),
     Functions(functions::Args),
     Queues(queues::Args),
+    Schedules(schedules::Args),
+    Doctor(doctor::Args),
     /// A private Postgres, a worker, and your modules deployed whenever they change (by currant-host)
     #[command(disable_help_flag = true)]
     Dev(HostArgs),

@@ -1,6 +1,7 @@
 //! JSON that is given on the command line: as text, as `@file`, or as `-` for stdin.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 
 use currant_core::values::Json;
 
@@ -29,6 +30,51 @@ pub(crate) fn read(option: &str, given: &str) -> Result<Json> {
         return Err(not_json(&place, text, &error));
     }
     Json::parse(text.to_owned()).map_err(|error| Problem::usage(format!("{place} cannot be stored: {error}")))
+}
+
+/// The lines of a file, each the JSON of a value.
+pub(crate) struct Lines {
+    source: Box<dyn BufRead>,
+    name: String,
+    number: u64,
+}
+
+impl Lines {
+    /// Of a file, or of stdin (`-`).
+    pub(crate) fn open(name: &str) -> Result<Lines> {
+        let source: Box<dyn BufRead> = match name {
+            "-" => Box::new(BufReader::new(std::io::stdin())),
+            path => {
+                let file =
+                    File::open(path).map_err(|error| Problem::usage(format!("cannot read {path}: {}", with_causes(&error))))?;
+                Box::new(BufReader::with_capacity(1 << 16, file))
+            }
+        };
+        Ok(Lines { source, name: if name == "-" { "stdin".into() } else { name.into() }, number: 0 })
+    }
+
+    /// The next value; none at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Json>> {
+        let mut line = String::new();
+        let read = self.source.read_line(&mut line);
+        let length = read.map_err(|error| Problem::usage(format!("cannot read {}: {}", self.name, with_causes(&error))))?;
+        if length == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        let text = line.trim();
+        let place = format!("line {} of {}", self.number, self.name);
+        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+            return Err(not_json(&place, text, &error));
+        }
+        let value = Json::parse(text.to_owned());
+        Ok(Some(value.map_err(|error| Problem::usage(format!("{place} cannot be stored: {error}")))?))
+    }
+
+    /// How many were read.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 /// Shows the place: the line, and a mark below it.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod bulk;
 mod commands;
 mod component;
 mod context;
@@ -16,6 +17,7 @@ mod history;
 mod host;
 mod input;
 mod printer;
+mod progress;
 mod table;
 mod times;
 
@@ -51,9 +53,12 @@ fn run(command: Command, context: &Context<'_>) -> Result<ExitStatus> {
             Command::Signal(args) => commands::signal::run(args, context).await,
             Command::Cancel(args) => commands::cancel::run(args, context).await,
             Command::Retry(args) => commands::retry::run(args, context).await,
+            Command::Cleanup(args) => commands::cleanup::run(args, context).await,
+            Command::Doctor(args) => commands::doctor::run(args, context).await,
             Command::Modules(args) => commands::modules::run(args, context).await,
             Command::Functions(args) => commands::functions::run(args, context).await,
             Command::Queues(args) => commands::queues::run(args, context).await,
+            Command::Schedules(args) => commands::schedules::run(args, context).await,
             Command::Dev(_) | Command::Worker(_) | Command::Migrate(_) => {
                 unreachable!("handed over before the runtime starts")
             }

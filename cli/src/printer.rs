@@ -59,6 +59,18 @@ impl Printer {
         }
     }
 
+    /// Whether a line on stderr may be written over: somebody looks at it.
+    pub(crate) fn can_redraw(&self) -> bool {
+        !self.quiet && !self.json && io::stderr().is_terminal()
+    }
+
+    /// Writes over the line that was drawn last.
+    pub(crate) fn redraw(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        // Nothing rests on it.
+        let _ = write!(stderr, "\r\u{1b}[2K{text}").and_then(|()| stderr.flush());
+    }
+
     /// Says what to do next.
     pub(crate) fn hint(&self, text: &str) {
         if !self.quiet {

@@ -24,6 +24,7 @@ use crate::journal::{self, JournalRow};
 use crate::limits::{LONGEST_MS, RESULT_POLL};
 use crate::modules::{self, Function, Module};
 use crate::notify::{ENDED, Hint, Listener};
+use crate::queues::{self, Queue, QueueSettings};
 use crate::sql;
 use crate::values::Json;
 
@@ -53,6 +54,8 @@ pub struct Filter {
     pub function: Option<FunctionName>,
     /// In this queue.
     pub queue: Option<QueueName>,
+    /// With this tag.
+    pub tag: Option<String>,
     /// Children of this workflow.
     pub parent: Option<ExecutionId>,
     /// Asked for before this one.
@@ -63,7 +66,7 @@ pub struct Filter {
 
 impl Default for Filter {
     fn default() -> Filter {
-        Filter { status: None, function: None, queue: None, parent: None, before: None, limit: 50 }
+        Filter { status: None, function: None, queue: None, tag: None, parent: None, before: None, limit: 50 }
     }
 }
 
@@ -122,21 +125,6 @@ pub struct LogLine {
     pub attributes: Option<Json>,
 }
 
-/// A queue, and what is in it.
-#[derive(Clone, Debug, Serialize, FromRow)]
-pub struct Queue {
-    /// Its name.
-    pub name: String,
-    /// Whether first claims are held back.
-    pub paused: bool,
-    /// Executions that can be claimed, now or later.
-    pub pending: i64,
-    /// Executions that are claimed.
-    pub running: i64,
-    /// Since when the one that waits longest can be claimed.
-    pub oldest: Option<DateTime<Utc>>,
-}
-
 impl Client {
     /// A client on these connections.
     pub fn new(pool: PgPool) -> Client {
@@ -157,6 +145,21 @@ impl Client {
     pub async fn enqueue(&self, new: NewExecution) -> Result<Started, Error> {
         let mut connection = self.pool.acquire().await?;
         enqueue(&mut connection, new).await
+    }
+
+    /// Starts an execution for each input, in one transaction: like `all`, whose own input and key are not looked at. Answers their ids in
+    /// the order of the inputs.
+    pub async fn enqueue_many(&self, all: &NewExecution, inputs: &[Json]) -> Result<Vec<ExecutionId>, Error> {
+        Ok(sqlx::query_scalar(sql::EXECUTIONS_ENQUEUE_MANY)
+            .bind(&all.function)
+            .bind(inputs)
+            .bind(&all.queue)
+            .bind(all.run_at)
+            .bind(all.delay_ms.map(|delay| delay.min(LONGEST_MS) as i64))
+            .bind(all.priority.map(i32::from))
+            .bind(&all.tags)
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// The execution as it is now.
@@ -238,6 +241,7 @@ impl Client {
             .bind(filter.parent)
             .bind(filter.before)
             .bind(i64::from(filter.limit))
+            .bind(filter.tag.as_deref())
             .fetch_all(&self.pool)
             .await?)
     }
@@ -260,7 +264,17 @@ impl Client {
 
     /// All queues, by name.
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
-        Ok(sqlx::query_as(sql::QUEUES_LIST).fetch_all(&self.pool).await?)
+        queues::list(&self.pool).await
+    }
+
+    /// Creates a queue, or changes those of its settings that are named. They stand before the workers' files, until they are reset.
+    pub async fn configure_queue(&self, name: &QueueName, settings: &QueueSettings) -> Result<(), Error> {
+        queues::configure(&self.pool, name, settings).await
+    }
+
+    /// Takes back what was set by command: these settings, or all of them.
+    pub async fn reset_queue(&self, name: &QueueName, settings: Option<&[&str]>) -> Result<(), Error> {
+        queues::reset(&self.pool, name, settings).await
     }
 
     /// Holds first claims of a queue back.

@@ -16,6 +16,8 @@ use etcetera::BaseStrategy;
 
 use crate::durations;
 use crate::env::{self, Environment};
+use crate::ids::QueueName;
+use crate::queues::{self, QueueSettings};
 
 /// Where `currant dev` says how to reach its database, below the folder in which it runs.
 pub const DEV_FILE: &str = ".currant/dev.json";
@@ -45,6 +47,8 @@ macro_rules! settings {
         #[derive(Clone, Debug)]
         pub struct Config {
             $( $(#[doc = $about])* pub $section: $Section, )*
+            /// What the file says of queues, `[queues.NAME]`. It holds once a worker has started.
+            pub queues: BTreeMap<QueueName, QueueSettings>,
             given: BTreeMap<&'static str, Given>,
         }
 
@@ -67,11 +71,15 @@ macro_rules! settings {
         ];
 
         impl Config {
-            fn from_given(given: BTreeMap<&'static str, Given>) -> Result<Config, Error> {
+            fn from_given(
+                given: BTreeMap<&'static str, Given>,
+                queues: BTreeMap<QueueName, QueueSettings>,
+            ) -> Result<Config, Error> {
                 Ok(Config {
                     $( $section: $Section {
                         $( $name: read(&given, concat!(stringify!($section), ".", stringify!($name)), $default)?, )*
                     }, )*
+                    queues,
                     given,
                 })
             }
@@ -132,16 +140,19 @@ impl Config {
         let user_file = user_config_folder(environment).map(|config| config.join("currant/config.toml"));
         let file = [Some(folder.join("currant.toml")), user_file].into_iter().flatten().find(|path| path.is_file());
         let mut given = from_dev_file(&folder.join(DEV_FILE));
+        let mut queues = BTreeMap::new();
         if let Some(path) = file {
             let text = std::fs::read_to_string(&path)
                 .map_err(|source| Error::Unreadable { path: path.clone(), source: source.into() })?;
-            given.extend(from_file(&path, &text)?);
+            let said = from_file(&path, &text)?;
+            given.extend(said.settings);
+            queues = said.queues;
         }
         given.extend(from_environment(environment));
         given.extend(
             flags.into_iter().filter_map(|(key, value)| Some((key, Given { text: value?, source: Source::CommandLine }))),
         );
-        Config::from_given(given)
+        Config::from_given(given, queues)
     }
 
     /// Where the value of a setting comes from; none if it is the default.
@@ -220,7 +231,7 @@ pub enum Error {
     #[error("{key} in {given} {reason}")]
     Invalid {
         /// The setting.
-        key: &'static str,
+        key: String,
         /// Where it was given.
         given: Source,
         /// What is wrong with it.
@@ -262,15 +273,25 @@ fn from_dev_file(path: &Path) -> BTreeMap<&'static str, Given> {
     url.map(|text| ("database.url", Given { text, source: Source::Dev(path.to_owned()) })).into_iter().collect()
 }
 
-fn from_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, Given>, Error> {
+/// What a file says.
+struct Said {
+    settings: BTreeMap<&'static str, Given>,
+    queues: BTreeMap<QueueName, QueueSettings>,
+}
+
+fn from_file(path: &Path, text: &str) -> Result<Said, Error> {
     let table: toml::Table =
         text.parse().map_err(|source: toml::de::Error| Error::Syntax { path: path.to_owned(), source: source.into() })?;
-    let mut given = BTreeMap::new();
+    let (mut given, mut queues) = (BTreeMap::new(), BTreeMap::new());
     for (section, settings) in table {
         // A key outside any section is looked up like one inside, and is then unknown by its own name.
         let toml::Value::Table(settings) = settings else {
             return Err(unknown(path, section));
         };
+        if section == "queues" {
+            queues = queues_of_file(path, settings)?;
+            continue;
+        }
         for (name, value) in settings {
             let key = format!("{section}.{name}");
             let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
@@ -278,14 +299,39 @@ fn from_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, Given>, E
             };
             let source = Source::File(path.to_owned());
             let text = as_text(&value).ok_or_else(|| Error::Invalid {
-                key: setting.key,
+                key: setting.key.into(),
                 given: source.clone(),
                 reason: format!("cannot be a {}", value.type_str()),
             })?;
             given.insert(setting.key, Given { text, source });
         }
     }
-    Ok(given)
+    Ok(Said { settings: given, queues })
+}
+
+/// `[queues.NAME]`, one table for each.
+fn queues_of_file(path: &Path, tables: toml::Table) -> Result<BTreeMap<QueueName, QueueSettings>, Error> {
+    let wrong = |key: String, reason: String| Error::Invalid { key, given: Source::File(path.to_owned()), reason };
+    let mut queues = BTreeMap::new();
+    for (name, settings) in tables {
+        let key = format!("queues.{name}");
+        let queue = QueueName::parse(&name).map_err(|error| wrong(key.clone(), format!("is wrong: {error}")))?;
+        let toml::Value::Table(settings) = settings else {
+            return Err(wrong(key, "is a section of its own: write `[queues.NAME]`, with the settings below it".into()));
+        };
+        let mut said = QueueSettings::default();
+        for (setting, value) in settings {
+            let key = format!("{key}.{setting}");
+            if setting != queues::RETENTION && queues::setting_name(&setting).is_err() {
+                let suggestion = queues::nearest(&setting).map(|nearest| format!("queues.{name}.{nearest}"));
+                return Err(Error::UnknownKey { path: path.to_owned(), key, suggestion });
+            }
+            let text = as_text(&value).ok_or_else(|| wrong(key.clone(), format!("cannot be a {}", value.type_str())))?;
+            said.set(&setting, &text).map_err(|reason| wrong(key, format!("is wrong: {reason}")))?;
+        }
+        queues.insert(queue, said);
+    }
+    Ok(queues)
 }
 
 fn as_text(value: &toml::Value) -> Option<String> {
@@ -313,7 +359,7 @@ fn unknown(path: &Path, key: String) -> Error {
 fn read<T: FromText>(given: &BTreeMap<&'static str, Given>, key: &'static str, default: &str) -> Result<T, Error> {
     match given.get(key) {
         Some(value) => T::from_text(&value.text).map_err(|reason| Error::Invalid {
-            key,
+            key: key.into(),
             given: value.source.clone(),
             reason: format!("is wrong: {reason}"),
         }),

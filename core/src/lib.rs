@@ -19,6 +19,7 @@
 
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod durations;
 pub mod env;
 pub mod error;
@@ -31,7 +32,10 @@ pub mod maintenance;
 pub mod modules;
 pub mod notify;
 pub mod pool;
+pub mod queues;
+pub mod retention;
 pub mod retry;
+pub mod schedules;
 pub mod schema;
 pub mod sql;
 pub mod values;

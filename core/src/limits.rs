@@ -20,3 +20,10 @@ pub const RESULT_POLL: Duration = Duration::from_millis(500);
 /// For so long a woken workflow is left to the worker that keeps it in memory. Long enough for that worker to notice, short enough to help
 /// it when it is busy.
 pub const LEFT_TO_RESIDENT: Duration = Duration::from_millis(50);
+
+/// When to look again at a queue that has as many running as it may. Whoever ends one of them looks at once; this is for workers with a
+/// free slot when that one has none.
+pub const FULL_QUEUE: Duration = Duration::from_millis(500);
+
+/// When to look again at a queue from which another worker is claiming: it takes a few milliseconds.
+pub const TAKEN_QUEUE: Duration = Duration::from_millis(10);

@@ -329,8 +329,11 @@ async fn make_current(
 
 /// The bytes of a component.
 pub async fn bytes(pool: &PgPool, digest: &Digest) -> Result<Vec<u8>, Error> {
-    let found = sqlx::query_scalar(sql::MODULES_BYTES).bind(&digest.as_bytes()[..]).fetch_optional(pool).await?;
-    found.ok_or_else(|| Error::NotFound(format!("there is no module {digest}")))
+    let found: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar(sql::MODULES_BYTES).bind(&digest.as_bytes()[..]).fetch_optional(pool).await?;
+    found
+        .flatten()
+        .ok_or_else(|| Error::NotFound(format!("there is no module {digest}, or it was dropped as nothing needed it")))
 }
 
 /// What a module may touch.

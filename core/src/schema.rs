@@ -82,6 +82,24 @@ pub fn latest() -> i64 {
     MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
+/// The indexes that the migrations make, beside those of keys.
+pub fn indexes() -> Vec<String> {
+    let ups = MIGRATOR.iter().filter(|migration| migration.migration_type.is_up_migration());
+    let mut names: Vec<String> = Vec::new();
+    for migration in ups {
+        let mut words = migration.sql.as_str().split_whitespace().peekable();
+        while let Some(word) = words.next() {
+            if word == "index"
+                && let Some(name) = words.next_if(|name| !name.contains('.'))
+                && words.peek() == Some(&"on")
+            {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
 /// Applies what is missing; answers which. Safe to run by several at once.
 pub async fn up(pool: &PgPool) -> Result<Vec<i64>, Error> {
     let before = applied(pool).await?;

@@ -1,5 +1,6 @@
 //! Worker processes, their leases, and what they say of the tasks that they run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +9,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 
 use crate::Error;
 use crate::ids::{ExecutionId, QueueName, WorkerId};
+use crate::queues::{self, QueueSettings};
 use crate::sql;
 use crate::values::Json;
 
@@ -28,6 +30,8 @@ pub struct NewWorker {
     pub slots: u32,
     /// How long what it claims stays its own after its last renewal.
     pub lease: Duration,
+    /// What its file says of queues.
+    pub queue_settings: BTreeMap<QueueName, QueueSettings>,
 }
 
 /// A worker, as others see it.
@@ -77,6 +81,7 @@ pub async fn register(pool: &PgPool, worker: &NewWorker) -> Result<(), Error> {
         .bind(queues)
         .bind(worker.slots as i32)
         .bind(milliseconds(worker.lease))
+        .bind(queues::as_json(&worker.queue_settings))
         .execute(pool)
         .await?;
     Ok(())

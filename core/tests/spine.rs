@@ -73,6 +73,7 @@ async fn new_worker(database: &TestDatabase) -> WorkerId {
         queues: None,
         slots: 4,
         lease: Duration::from_secs(10),
+        queue_settings: Default::default(),
     };
     workers::register(database.pool(), &worker).await.unwrap();
     id

@@ -21,7 +21,9 @@ pub mod guest;
 mod imports;
 pub mod journal;
 mod maintenance;
+mod retention;
 pub mod runtime;
+mod schedules;
 pub mod worker;
 
 pub use self::error::HostError;

@@ -199,6 +199,7 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
     let queues = config.worker.queues.iter().map(|name| QueueName::parse(name)).collect::<Result<Vec<_>, _>>()?;
     Ok(WorkerSettings {
         queues: (!queues.is_empty()).then_some(queues),
+        queue_settings: config.queues.clone(),
         slots: config.worker.slots,
         lease: config.worker.lease,
         poll_interval: config.worker.poll_interval,

@@ -11,9 +11,11 @@ mod claim;
 mod commit;
 mod deployments;
 mod heartbeats;
+mod held_back;
 mod hints;
 mod lease;
 mod logs;
+mod queue_settings;
 mod registry;
 mod residents;
 mod run;
@@ -39,7 +41,9 @@ pub use self::settings::{ResidentSettings, WorkerSettings};
 use crate::error::{HostError, causes};
 use crate::guest::Stop;
 use crate::maintenance;
+use crate::retention;
 use crate::runtime::Runtime;
+use crate::schedules;
 
 /// A worker process: claims and runs executions until it is told to stop.
 pub struct Worker {
@@ -74,6 +78,9 @@ impl Worker {
         let services = Arc::new(Services::new(id, self.pool.clone(), self.runtime.clone(), committer, self.settings.clone()));
         info!(worker.id = %id, slots = self.settings.slots, "worker started");
 
+        // Before the first claim, so that it is made within what the file says.
+        let settled = queue_settings::apply(&services).await;
+
         // Everything that is not an execution stops when the worker stops claiming.
         let stop = shutdown.child_token();
         let loops = TaskTracker::new();
@@ -81,6 +88,11 @@ impl Worker {
         loops.spawn(hints::listen_until(services.clone(), stop.clone()));
         loops.spawn(deployments::decide_until(services.clone(), stop.clone()));
         loops.spawn(maintenance::run_until(services.clone(), stop.clone()));
+        if !settled {
+            loops.spawn(queue_settings::apply_until(services.clone(), stop.clone()));
+        }
+        loops.spawn(schedules::fire_until(services.clone(), stop.clone()));
+        loops.spawn(retention::sweep_until(services.clone(), stop.clone()));
         loops.spawn(residents::tidy_until(services.clone(), stop.clone()));
         // Heartbeats go on while executions finish.
         let finish = CancellationToken::new();

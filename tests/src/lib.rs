@@ -66,6 +66,11 @@ impl Stack {
         self.database.pool()
     }
 
+    /// Writes a file where the programs run, such as `currant.toml`.
+    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.folder.path().join(name), text)?)
+    }
+
     /// Starts a worker with short intervals. It keeps no workflow in memory, so that every wait ends in a replay.
     pub fn worker(&self) -> Result<WorkerProcess> {
         self.worker_with(&["--lease", "3s"])

@@ -2,37 +2,46 @@
 
 use serde_json::json;
 
+use crate::bulk::{self, Selection};
 use crate::context::Context;
 use crate::diagnostics::{ExitStatus, Result};
 
-/// Cancel an execution, and what it started
+/// Cancel an execution, and what it started; or all that match a filter
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 What has not begun is cancelled at once. What runs is asked to stop: a workflow may first undo what it did, a task sees it at its next
 heartbeat. Cancelling what has ended changes nothing.
 
-Example:
-  currant cancel order-42")]
+Examples:
+  currant cancel order-42
+  currant cancel --queue mail --status pending --dry-run
+  currant cancel --function import --tag nightly --yes")]
 pub(crate) struct Args {
     /// Its id, or its task_id
-    id: String,
+    #[arg(required_unless_present_any = bulk::FILTERS, conflicts_with_all = bulk::FILTERS)]
+    id: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus> {
+    let Some(named) = args.id else {
+        return bulk::run(&args.selection, bulk::Verb::Cancel, context).await;
+    };
     let client = context.client().await?;
-    let id = context.find(&client, &args.id).await?.id;
+    let id = context.find(&client, &named).await?.id;
     let answer = client.cancel(&id).await?;
     if context.printer.is_json() {
         context.printer.json(&json!({ "id": id, "answer": answer }));
         return Ok(ExitStatus::Done);
     }
     match answer.as_str() {
-        "cancelled" => context.printer.say(&format!("{} is cancelled", args.id)),
+        "cancelled" => context.printer.say(&format!("{} is cancelled", named)),
         "requested" => {
-            context.printer.say(&format!("{} is asked to stop", args.id));
-            context.printer.hint(&format!("wait for it: currant status {} --wait", args.id));
+            context.printer.say(&format!("{} is asked to stop", named));
+            context.printer.hint(&format!("wait for it: currant status {} --wait", named));
         }
-        ended => context.printer.say(&format!("{} has already ended: it is {ended}", args.id)),
+        ended => context.printer.say(&format!("{} has already ended: it is {ended}", named)),
     }
     Ok(ExitStatus::Done)
 }

@@ -25,14 +25,23 @@ pub(crate) struct Args {
     /// Only those in this queue
     #[arg(long, value_name = "NAME", value_parser = QueueName::parse)]
     queue: Option<QueueName>,
+    /// Only those with this tag
+    #[arg(long, value_name = "WORD")]
+    tag: Option<String>,
     /// At most so many
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: u32,
 }
 
 pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus> {
-    let filter =
-        Filter { status: args.status, function: args.function, queue: args.queue, limit: args.limit, ..Filter::default() };
+    let filter = Filter {
+        status: args.status,
+        function: args.function,
+        queue: args.queue,
+        tag: args.tag,
+        limit: args.limit,
+        ..Filter::default()
+    };
     let found = context.client().await?.list(&filter).await?;
     if context.printer.is_json() {
         context.printer.json(&found);

@@ -2,34 +2,43 @@
 
 use serde_json::json;
 
+use crate::bulk::{self, Selection};
 use crate::context::Context;
 use crate::diagnostics::{ExitStatus, Result};
 
-/// Try an execution again that failed, was cancelled or timed out
+/// Try an execution again that failed, was cancelled or timed out; or all that match a filter
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 It keeps its id and gets its retries anew. A workflow goes on with its journal, on the version that it began on: what was done is not done
 again. A workflow that started it, and has received the failure, is not told.
 
-Example:
-  currant retry order-42")]
+Examples:
+  currant retry order-42
+  currant retry --status failed --function charge --dry-run
+  currant retry --status failed --function charge --yes")]
 pub(crate) struct Args {
     /// Its id, or its task_id
-    id: String,
+    #[arg(required_unless_present_any = bulk::FILTERS, conflicts_with_all = bulk::FILTERS)]
+    id: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Forget the workflow's journal: begin again, on the current version
     #[arg(long)]
     from_start: bool,
 }
 
 pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus> {
+    let Some(named) = args.id else {
+        return bulk::run(&args.selection, bulk::Verb::Retry { from_start: args.from_start }, context).await;
+    };
     let client = context.client().await?;
-    let id = context.find(&client, &args.id).await?.id;
+    let id = context.find(&client, &named).await?.id;
     client.retry(&id, args.from_start).await?;
     if context.printer.is_json() {
         context.printer.json(&json!({ "id": id, "status": "pending" }));
         return Ok(ExitStatus::Done);
     }
-    context.printer.say(&format!("{} is pending again", args.id));
-    context.printer.hint(&format!("wait for it: currant status {} --wait", args.id));
+    context.printer.say(&format!("{} is pending again", named));
+    context.printer.hint(&format!("wait for it: currant status {} --wait", named));
     Ok(ExitStatus::Done)
 }

@@ -12,6 +12,7 @@ use crate::commands::status;
 use crate::context::Context;
 use crate::diagnostics::{ExitStatus, Problem, Result};
 use crate::input;
+use crate::progress::Progress;
 
 /// Start a task or a workflow
 #[derive(clap::Args, Debug)]
@@ -21,13 +22,20 @@ Prints the execution's id, or, with --wait, its result.
 Examples:
   currant start checkout --input '{\"order\": 42}' --id order-42 --wait
   currant start report --input @month.json --in 12h
-  generate | currant start import --input - --tag nightly")]
+  generate | currant start import --input - --tag nightly
+  currant start import --input-file lines.jsonl --tag nightly")]
 pub(crate) struct Args {
     /// Its name, as `currant functions` shows it
     function: String,
     /// Its input: JSON, @FILE, or - for stdin
     #[arg(long, value_name = "JSON", default_value = "null")]
     input: String,
+    /// Start one for each line of this file, or of stdin (-): each line is the JSON of an input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "id", "wait"])]
+    input_file: Option<String>,
+    /// Leave out so many lines of the file, which were started before
+    #[arg(long, value_name = "NUMBER", requires = "input_file", default_value_t = 0)]
+    skip: u64,
     /// A key of yours: while an execution with it is open or completed, no other is started
     #[arg(long, value_name = "KEY", value_parser = TaskId::parse)]
     id: Option<TaskId>,
@@ -72,6 +80,9 @@ pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus>
     if !args.parked {
         check_offered(&client, &new.function).await?;
     }
+    if let Some(file) = &args.input_file {
+        return start_lines(context, &client, &new, file, args.skip).await;
+    }
     let started = client.enqueue(new).await?;
     if started.conflict {
         return Err(conflict(&args.id, &started));
@@ -90,11 +101,68 @@ pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus>
     Ok(ExitStatus::Done)
 }
 
-fn instant(text: &str) -> std::result::Result<DateTime<Utc>, String> {
+/// Inputs in one transaction: enough that a commit costs little beside them, few enough that a mistake is noticed soon.
+const BATCH: usize = 1_000;
+
+/// Starts one for each line. A file is read to its end before anything is started: either all of its lines are inputs, or none is started.
+async fn start_lines(context: &Context<'_>, client: &Client, new: &NewExecution, file: &str, skip: u64) -> Result<ExitStatus> {
+    let total = match file {
+        "-" => None,
+        path => {
+            let mut lines = input::Lines::open(path)?;
+            while lines.next()?.is_some() {}
+            Some(lines.number())
+        }
+    };
+    let mut lines = input::Lines::open(file)?;
+    let mut progress = Progress::new(context.printer, "started", total.map(|total| total.saturating_sub(skip)));
+    let (mut started, mut batch) = (0u64, Vec::with_capacity(BATCH));
+    loop {
+        let line = lines.next();
+        let at_end = !matches!(line, Ok(Some(_)));
+        let line = match line {
+            Ok(line) => Ok(line),
+            Err(problem) => Err(gone_wrong(problem, started + skip)),
+        };
+        if let Ok(Some(input)) = &line
+            && lines.number() > skip
+        {
+            batch.push(input.clone());
+        }
+        if batch.len() == BATCH || (at_end && !batch.is_empty()) {
+            let ids = client.enqueue_many(new, &batch).await.map_err(|error| gone_wrong(error.into(), started + skip))?;
+            started += ids.len() as u64;
+            batch.clear();
+            progress.at(started);
+        }
+        if line?.is_none() {
+            break;
+        }
+    }
+    progress.done();
+    if context.printer.is_json() {
+        context.printer.json(&serde_json::json!({ "started": started }));
+    } else {
+        context.printer.say(&format!("started {started}"));
+        if let Some(tag) = new.tags.first() {
+            context.printer.hint(&format!("find them: currant list --tag {tag}"));
+        }
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn gone_wrong(problem: Problem, started: u64) -> Problem {
+    match started {
+        0 => problem.hint("nothing was started"),
+        _ => problem.hint(format!("the lines before are started; go on behind them with --skip {started}")),
+    }
+}
+
+pub(crate) fn instant(text: &str) -> std::result::Result<DateTime<Utc>, String> {
     text.parse().map_err(|_| format!("`{text}` is not a time; write for example 2030-01-31T08:00:00Z"))
 }
 
-async fn check_offered(client: &Client, function: &FunctionName) -> Result<()> {
+pub(crate) async fn check_offered(client: &Client, function: &FunctionName) -> Result<()> {
     if client.functions().await?.iter().any(|offered| offered.name == *function) {
         return Ok(());
     }

@@ -108,7 +108,7 @@ async fn a_schema_of_another_release_is_refused_or_noted() {
     assert_shown!(cli.run(&["list"]), @"
     exit status 3
     --- stderr
-    error: the database's schema has version 3, this binary needs 9
+    error: the database's schema has version 3, this binary needs 10
     hint: upgrade it with `currant-host migrate up`
     ");
 }

@@ -4,8 +4,23 @@ use std::path::Path;
 
 use crate::{output, program};
 
-const COMMANDS: [&str; 12] =
-    ["deploy", "start", "status", "list", "history", "logs", "signal", "cancel", "retry", "modules", "functions", "queues"];
+const COMMANDS: [&str; 15] = [
+    "deploy",
+    "start",
+    "status",
+    "list",
+    "history",
+    "logs",
+    "signal",
+    "cancel",
+    "retry",
+    "cleanup",
+    "modules",
+    "functions",
+    "queues",
+    "schedules",
+    "doctor",
+];
 
 /// `CURRANT_UPDATE_DOCS=1` rewrites the page.
 #[test]

@@ -15,11 +15,15 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
+mod bulk;
 mod connecting;
 mod deploying;
+mod doctor;
 mod help;
 mod looking;
 mod operating;
+mod queues;
+mod schedules;
 mod starting;
 
 /// A database, a folder, and the program.
@@ -118,6 +122,8 @@ macro_rules! assert_shown {
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[id]"),
             (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
             (r"\b[0-9a-f]{64}\b", "[digest]"),
+            (r"for [^,\n]*, since", "for [length], since"),
+            (r#""oldest_age_ms": \d+"#, r#""oldest_age_ms": [number]"#),
             (r", [^,\n]* after it was asked for", ", [length] after it was asked for"),
             (r#""(trace_id|span_id)": "[0-9a-f]+""#, r#""$1": "[hex]""#),
         ] }, { insta::assert_snapshot!($shown, @$snapshot) })

@@ -1,4 +1,4 @@
-//! Signals, cancellation, retries and queues.
+//! Signals, cancellation and retries.
 
 use crate::starting::ended;
 use crate::{Cli, assert_shown};
@@ -148,45 +148,4 @@ async fn an_id_that_is_unknown_is_the_users_failure_everywhere() {
         hint: show what there is: currant list
         ") };
     }
-}
-
-#[tokio::test]
-async fn queues_are_paused_and_resumed() {
-    let cli = Cli::with_shop().await;
-    assert_shown!(cli.run(&["queues"]), @"
-    exit status 0
-    --- stdout
-    QUEUE       STATE  PENDING  RUNNING  OLDEST PENDING
-    default     open   0        0
-    stripe-api  open   0        0
-    ");
-    cli.start(&["charge"]);
-    assert_shown!(cli.run(&["queues", "pause", "stripe-api"]), @"
-    exit status 0
-    --- stderr
-    stripe-api is paused
-    hint: end the pause: currant queues resume stripe-api
-    ");
-    assert_shown!(cli.run(&["queues", "list"]), @"
-    exit status 0
-    --- stdout
-    QUEUE       STATE   PENDING  RUNNING  OLDEST PENDING
-    default     open    0        0
-    stripe-api  paused  1        0        since [time]
-    ");
-    assert_shown!(cli.run(&["queues", "resume", "stripe-api", "--json"]), @r#"
-    exit status 0
-    --- stdout
-    {
-      "name": "stripe-api",
-      "paused": false
-    }
-    "#);
-    assert_shown!(cli.run(&["queues", "pause", "No Queue"]), @"
-    exit status 2
-    --- stderr
-    error: invalid value 'No Queue' for '<NAME>': `No Queue` is not a valid queue name: it has 1 to 100 of a-z 0-9 _ . -
-
-    For more information, try '--help'.
-    ");
 }

@@ -1,4 +1,5 @@
 -- $1 executions · $2 pauses in milliseconds · $3 how often they were rate-limited now · $4 the time of this commit
+-- A task that was rate-limited does its work anew: it waits in its queue like one that has not begun, and takes a token again.
 with back as (
     select * from unnest($1::uuid[], $2::bigint[], $3::smallint[]) as back (id, after_ms, limited)
 ), released as (
@@ -11,10 +12,11 @@ with back as (
         (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, rate_limited, progress, deadline, expires_at,
          concurrency_key)
     select released.id, request.queue, request.priority, $4::timestamptz + released.after_ms * interval '1 ms', released.attempt,
-           released.run, true, released.forgiven, released.losses, released.rate_limited + released.limited, released.progress,
+           released.run, released.limited = 0 or workflow.id is not null, released.forgiven, released.losses, released.rate_limited + released.limited, released.progress,
            released.deadline, released.deadline, request.concurrency_key
     from released
     join currant.requests request on request.id = released.id
+    left join currant.workflows workflow on workflow.id = released.id
     returning queue
 )
 select pg_notify('currant_ready', queue) from (select distinct queue from readied) as queues;

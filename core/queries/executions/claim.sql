@@ -1,11 +1,13 @@
 -- $1 worker · $2 queues, or null for all of them · $3 how many · $4 how long, in milliseconds, a woken workflow is left to the worker that
--- keeps it in memory
--- Answers at least one row: how many were found, in how many milliseconds the next one can be claimed, and each that was claimed; a
--- worker without a lease finds none.
+-- keeps it in memory · $5 executions of queues with limits that were chosen before, and locked, in this transaction · $6 the time at
+-- which they were chosen; null is now
+-- Answers at least one row: how many were found, in how many milliseconds the next one can be claimed, the queues with limits in which
+-- something waits, and each that was claimed; a worker without a lease finds none. Queues with limits are only named: what of them may
+-- be claimed is chosen by choose.sql. The others pay nothing for that there are limits.
 -- One ordered probe of the index per queue and priority: no queue is walked through for another's sake, and nothing that is not yet due.
 -- No lock on workflows: who cancels locks those first, and ready after.
 with recursive level as (
-    select queue.name as queue, queue.paused,
+    select queue.name as queue, queue.paused, queue.limited,
            (select ready.priority
             from currant.ready
             where ready.queue = queue.name
@@ -14,7 +16,7 @@ with recursive level as (
     from currant.queues queue
     where $2::text[] is null or queue.name = any ($2)
     union all
-    select level.queue, level.paused,
+    select level.queue, level.paused, level.limited,
            (select ready.priority
             from currant.ready
             where ready.queue = level.queue and ready.priority < level.priority
@@ -23,7 +25,7 @@ with recursive level as (
     from level
     where level.priority is not null and not level.paused
 ), served as (
-    select level.queue, level.priority from level where level.priority is not null and not level.paused
+    select level.queue, level.priority, level.limited from level where level.priority is not null and not level.paused
 ), candidate as (
     select found.id, found.priority, found.run_at
     from (
@@ -38,6 +40,7 @@ with recursive level as (
             order by ready.run_at, ready.id
             limit $3
         ) as due
+        where not served.limited
         union all
         -- A paused queue lets go on what has begun.
         select begun.*
@@ -49,7 +52,9 @@ with recursive level as (
             order by ready.priority desc, ready.run_at, ready.id
             limit $3
         ) as begun
-        where level.paused
+        where level.paused and not level.limited
+        union all
+        select ready.id, ready.priority, ready.run_at from currant.ready where ready.id = any ($5::uuid[])
     ) as found
     where exists (select from currant.worker_heartbeats worker where worker.id = $1 and worker.lease_until > currant.now())
     order by found.priority desc, found.run_at, found.id
@@ -85,12 +90,28 @@ with recursive level as (
 ), fenced as (
     insert into currant.running
         (id, run, worker_id, attempt, forgiven, losses, rate_limited, digest, claimed_at, heartbeat_at, progress, deadline)
-    select id, run, $1, attempt, forgiven, losses, rate_limited, digest, currant.now(), currant.now(), progress, deadline
+    select id, run, $1, attempt, forgiven, losses, rate_limited, digest, coalesce($6, currant.now()), currant.now(), progress,
+           deadline
     from known
+), limited as (
+    -- A probe for each. As `exists` it could be planned as one reading of all that is due.
+    select distinct level.queue
+    from level
+    cross join lateral (
+        (select from currant.ready
+         where ready.queue = level.queue and ready.priority = level.priority and ready.run_at <= currant.now() and not level.paused
+         limit 1)
+        union all
+        (select from currant.ready
+         where ready.queue = level.queue and ready.resumes and ready.run_at <= currant.now() and level.paused
+         limit 1)
+    ) as due
+    where level.limited and level.priority is not null
 ), found as (
     select count(*) as candidates from candidate
 )
 select found.candidates,
+       array(select limited.queue from limited) as limited,
        case when found.candidates < $3 then
            (select (extract(epoch from min(soon.at) - currant.now()) * 1000)::bigint
             from served
@@ -105,7 +126,7 @@ select found.candidates,
                 limit 1
             ) as soon)
        end as next_in_ms,
-       known.*, currant.now() as claimed_at
+       known.*, coalesce($6::timestamptz, currant.now()) as claimed_at
 from found
 left join known on true
 order by known.priority desc, known.run_at, known.id;

@@ -1,4 +1,7 @@
-select queue.name, queue.paused, coalesce(waiting.pending, 0) as pending, coalesce(busy.running, 0) as running, waiting.oldest
+select queue.name, queue.paused, coalesce(waiting.pending, 0) as pending, coalesce(busy.running, 0) as running, waiting.oldest,
+       (extract(epoch from currant.now() - waiting.oldest) * 1000)::bigint as oldest_age_ms,
+       queue.rate_limit, queue.bucket_size, queue.concurrency, queue.concurrency_per_key,
+       queue.file_settings::json as file_settings, queue.command_settings::json as command_settings
 from currant.queues queue
 left join (
     select ready.queue, count(*) as pending, min(ready.run_at) filter (where ready.run_at <= currant.now()) as oldest

@@ -135,6 +135,41 @@ fn what_is_wrong_is_said_with_its_place() {
 }
 
 #[test]
+fn queues_are_sections_of_their_own() {
+    let folder = Folder::new("queues").with(
+        "currant.toml",
+        "[queues.mail]\nrate_limit = \"100/s\"\nconcurrency = 5\nretention = \"7d\"\n\n[queues.\"stripe.api\"]\nburst = 2",
+    );
+    let queues = folder.load(&[], NO_FLAGS).unwrap().queues;
+    let mut mail = QueueSettings::default();
+    for (name, text) in
+        [("rate_limit", "100/sec"), ("concurrency", "5"), ("retention_tasks", "7d"), ("retention_workflows", "7d")]
+    {
+        mail.set(name, text).unwrap();
+    }
+    assert_eq!(queues.len(), 2);
+    assert_eq!(queues[&QueueName::parse("mail").unwrap()], mail);
+
+    let message = |text: &str| {
+        let folder = Folder::new("wrong-queues").with("currant.toml", text);
+        folder.load(&[], NO_FLAGS).unwrap_err().to_string().replace(folder.0.to_str().unwrap(), ".")
+    };
+    assert_eq!(
+        message("[queues.mail]\nratelimit = \"1/sec\""),
+        "./currant.toml has an unknown setting `queues.mail.ratelimit`: did you mean `queues.mail.rate_limit`?"
+    );
+    assert_eq!(
+        message("[queues.mail]\nrate_limit = \"often\""),
+        "queues.mail.rate_limit in ./currant.toml is wrong: `often` is not a rate; write for example 100/sec, 1000/min or 5/hour"
+    );
+    assert_eq!(
+        message("[queues.Mail]\nburst = 1"),
+        "queues.Mail in ./currant.toml is wrong: `Mail` is not a valid queue name: it has 1 to 100 of a-z 0-9 _ . -"
+    );
+    assert_eq!(message("[queues.mail]\nburst = 0.5"), "queues.mail.burst in ./currant.toml cannot be a float");
+}
+
+#[test]
 fn a_dev_file_that_is_half_written_says_nothing() {
     let folder = Folder::new("half").with(DEV_FILE, "{\"database_");
     assert_eq!(folder.load(&[], NO_FLAGS).unwrap().database.url, None);
@@ -153,6 +188,10 @@ fn the_reference_page_is_the_code() {
         let default = if setting.default.is_empty() { "none".to_owned() } else { format!("`{}`", setting.default) };
         let documentation: Vec<&str> = setting.documentation.iter().map(|line| line.trim()).collect();
         table.push_str(&format!("| `{}` | `{}` | {default} | {} |\n", setting.key, setting.env, documentation.join(" ")));
+    }
+    table.push_str("\nOf a queue, in a section `[queues.NAME]` of the file:\n\n| setting | default | |\n|---|---|---|\n");
+    for setting in &queues::SETTINGS {
+        table.push_str(&format!("| `{}` | {} | {} |\n", setting.name, setting.default, setting.documentation));
     }
     let expected = format!("{before}{begin}{table}{end}{after}");
     if std::env::var_os("CURRANT_UPDATE_DOCS").is_some() {

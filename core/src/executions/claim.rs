@@ -1,14 +1,19 @@
 //! Claiming: what is ready becomes running, in one statement.
+//!
+//! Queues with limits are apart: the claim only names those in which something waits, and [`claim_limited`] claims from them, in one
+//! transaction that locks the queue, counts, and takes tokens. So limits cost nothing where there are none, and a queue that is held back
+//! delays no other.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::{Kind, RetryOverrides, RetryPolicy, Timeouts};
 use crate::Error;
 use crate::ids::{Digest, ExecutionId, FunctionName, QueueName, TaskId, WorkerId};
-use crate::limits::LEFT_TO_RESIDENT;
+use crate::limits::{FULL_QUEUE, LEFT_TO_RESIDENT, TAKEN_QUEUE};
 use crate::sql;
 use crate::values::Json;
 
@@ -21,6 +26,17 @@ pub struct Claims {
     pub contended: bool,
     /// How long until the next one that is known can be claimed; none when as many as asked for were found.
     pub next: Option<Duration>,
+    /// Queues with limits in which something waits: for [`claim_limited`].
+    pub limited: Vec<String>,
+}
+
+/// What a claim from queues with limits came to.
+#[derive(Debug, Default)]
+pub struct LimitedClaims {
+    /// The executions that are now this worker's.
+    pub claimed: Vec<Claimed>,
+    /// Queues that allow nothing more for so long, as far as is known now.
+    pub held_back: Vec<(String, Duration)>,
 }
 
 /// A claimed execution, with everything that a run needs to know.
@@ -74,7 +90,8 @@ pub struct Claimed {
     pub cancel_requested: bool,
 }
 
-/// Claims up to `slots` executions of these queues, or of all of them: priority first, then the one that waits longest.
+/// Claims up to `slots` executions of these queues, or of all of them: priority first, then the one that waits longest. Of queues with
+/// limits it claims none.
 pub async fn claim(pool: &PgPool, worker: WorkerId, queues: Option<&[QueueName]>, slots: u32) -> Result<Claims, Error> {
     let queues: Option<Vec<&str>> = queues.map(|queues| queues.iter().map(QueueName::as_str).collect());
     let rows = sqlx::query(sql::EXECUTIONS_CLAIM)
@@ -82,17 +99,77 @@ pub async fn claim(pool: &PgPool, worker: WorkerId, queues: Option<&[QueueName]>
         .bind(queues)
         .bind(i64::from(slots))
         .bind(LEFT_TO_RESIDENT.as_millis() as i64)
+        .bind(None::<Vec<ExecutionId>>)
+        .bind(None::<DateTime<Utc>>)
         .fetch_all(pool)
         .await?;
     let Some(first) = rows.first() else { return Err(Error::Unreadable("a claim without an answer".into())) };
     let candidates: i64 = first.try_get("candidates")?;
     let next_in_ms: Option<i64> = first.try_get("next_in_ms")?;
-    let claimed = rows.iter().filter_map(|row| claimed(row).transpose()).collect::<Result<Vec<_>, _>>()?;
-    Ok(Claims { contended: candidates > claimed.len() as i64, next: next_in_ms.map(sql::duration), claimed })
+    let limited = first.try_get("limited")?;
+    let claimed = all_claimed(&rows)?;
+    Ok(Claims { contended: candidates > claimed.len() as i64, next: next_in_ms.map(sql::duration), limited, claimed })
+}
+
+/// Claims up to `slots` executions of these queues with limits, as many as those allow. A queue that another worker claims from at this
+/// moment is left to it: nobody waits for a limit's lock.
+pub async fn claim_limited(pool: &PgPool, worker: WorkerId, queues: &[String], slots: u32) -> Result<LimitedClaims, Error> {
+    let mut transaction = pool.begin().await?;
+    let locked: Vec<String> = sqlx::query_scalar(sql::QUEUES_LOCK_LIMITED).bind(queues).fetch_all(&mut *transaction).await?;
+    let mut claims = LimitedClaims::default();
+    claims.held_back.extend(queues.iter().filter(|queue| !locked.contains(queue)).map(|queue| (queue.clone(), TAKEN_QUEUE)));
+    if locked.is_empty() {
+        transaction.rollback().await?;
+        return Ok(claims);
+    }
+    // The lock came first: this statement sees what those before it have claimed.
+    let chosen = sqlx::query(sql::EXECUTIONS_CHOOSE)
+        .bind(&locked)
+        .bind(i64::from(slots))
+        .bind(worker)
+        .bind(LEFT_TO_RESIDENT.as_millis() as i64)
+        .bind(FULL_QUEUE.as_millis() as i64)
+        .fetch_all(&mut *transaction)
+        .await?;
+    let mut ids: Vec<ExecutionId> = Vec::new();
+    for row in &chosen {
+        let of_queue: Vec<ExecutionId> = row.try_get("ids")?;
+        let held_ms: Option<i64> = row.try_get("held_ms")?;
+        let held = match held_ms {
+            Some(held_ms) => Some(sql::duration(held_ms)),
+            // Somebody is changing what waits there.
+            None => of_queue.is_empty().then_some(TAKEN_QUEUE),
+        };
+        if let Some(held) = held {
+            claims.held_back.push((row.try_get("queue")?, held));
+        }
+        ids.extend(of_queue);
+    }
+    let Some(first) = chosen.first().filter(|_| !ids.is_empty()) else {
+        // Not left to the pool, which would let go of the locks in its own time.
+        transaction.rollback().await?;
+        return Ok(claims);
+    };
+    let rows = sqlx::query(sql::EXECUTIONS_CLAIM)
+        .bind(worker)
+        .bind(Vec::<String>::new())
+        .bind(ids.len() as i64)
+        .bind(LEFT_TO_RESIDENT.as_millis() as i64)
+        .bind(ids)
+        .bind(first.try_get::<DateTime<Utc>, _>("at")?)
+        .fetch_all(&mut *transaction)
+        .await?;
+    claims.claimed = all_claimed(&rows)?;
+    transaction.commit().await?;
+    Ok(claims)
+}
+
+fn all_claimed(rows: &[PgRow]) -> Result<Vec<Claimed>, Error> {
+    rows.iter().filter_map(|row| claimed(row).transpose()).collect()
 }
 
 /// None is the row that only says how many were found.
-fn claimed(row: &sqlx::postgres::PgRow) -> Result<Option<Claimed>, Error> {
+fn claimed(row: &PgRow) -> Result<Option<Claimed>, Error> {
     let Some(id) = row.try_get("id")? else { return Ok(None) };
     let kind = match row.try_get::<Option<String>, _>("kind")?.as_deref() {
         Some("workflow") => Kind::Workflow,

@@ -3,7 +3,7 @@
 //! A run's *activation* is everything that it wants to write now: journal entries, children, what it has read from its inbox, and its
 //! *fate*. Each activation is fenced by its run: if the `running` row is gone, nothing of it is written, and the others stand.
 //!
-//! The order inside is the order of locks that everybody keeps: keys → workflows (by id) → running (by id) → the rest.
+//! The order inside is the order of locks that everybody keeps: keys → workflows (by id) → running (by id) → the rest, buckets last.
 
 mod children;
 mod endings;
@@ -210,6 +210,7 @@ pub async fn commit(connection: &mut PgConnection, batch: &[Activation]) -> Resu
     workflows::continue_as_new(&mut transaction, &written).await?;
     endings::end(&mut transaction, &written).await?;
     children::give_up(&mut transaction, &written).await?;
+    releases::pause_buckets(&mut transaction, &written).await?;
 
     transaction
         .commit()

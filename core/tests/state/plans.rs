@@ -20,6 +20,8 @@ const HOT: &[&str] = &[
     "commit/start_children.sql",
     "commit/suspend.sql",
     "commit/try_again.sql",
+    "commit/pause_buckets.sql",
+    "executions/choose.sql",
     "executions/claim.sql",
     "executions/result.sql",
     "executions/status.sql",
@@ -37,7 +39,55 @@ const HOT: &[&str] = &[
 ];
 
 /// Tables that have a handful of rows, one per queue or function, or one per slot of a worker.
-const SMALL: &[&str] = &["queues", "functions", "worker_heartbeats", "running"];
+const SMALL: &[&str] = &["queues", "rate_limits", "functions", "worker_heartbeats", "running"];
+
+/// Those whose plans are compared as a whole: by Postgres 15, whose planner is the oldest that is supported.
+const GOLDEN: &[&str] = &[
+    "executions/choose.sql",
+    "executions/claim.sql",
+    "maintenance/look.sql",
+    "maintenance/wake_due.sql",
+    "retention/sweep.sql",
+];
+
+/// `INSTA_UPDATE=always` rewrites the files in `plans/`; they are reviewed like code.
+#[tokio::test]
+async fn the_plans_of_hot_statements_are_those_on_file() {
+    let world = World::new().await;
+    let pool = pool::for_worker(&world.database.url(), 1).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    let version: String =
+        sqlx::query_scalar("select current_setting('server_version_num')").fetch_one(&mut *connection).await.unwrap();
+    for path in GOLDEN {
+        let plan = plan(&mut connection, path, "explain (costs off)").await.join("\n");
+        assert!(plan.contains("Index Scan") || plan.contains("Index Only Scan"), "{path}: {plan}");
+        if version.starts_with("15") {
+            let name = path.trim_end_matches(".sql").replace('/', "_");
+            insta::with_settings!({ snapshot_path => "../plans", prepend_module_to_snapshot => false, omit_expression => true },
+                { insta::assert_snapshot!(name, plan) });
+        }
+    }
+}
+
+/// The plan of a statement, as a worker's connection makes it.
+async fn plan(connection: &mut sqlx::PgConnection, path: &str, explain: &str) -> Vec<String> {
+    let (_, statement) = sql::ALL.iter().find(|(name, _)| *name == path).expect("the statement exists");
+    connection.execute(AssertSqlSafe(format!("prepare hot as {statement}"))).await.unwrap();
+    let parameters: i64 =
+        sqlx::query_scalar("select cardinality(parameter_types)::bigint from pg_prepared_statements where name = 'hot'")
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
+    let nulls = vec!["null"; parameters as usize].join(", ");
+    let execute = if parameters == 0 { "execute hot".to_string() } else { format!("execute hot ({nulls})") };
+    let plan = sqlx::query_scalar(AssertSqlSafe(format!("{explain} {execute}")))
+        .persistent(false)
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
+    connection.execute("deallocate hot").await.unwrap();
+    plan
+}
 
 #[tokio::test]
 async fn hot_statements_scan_no_table() {
@@ -46,24 +96,10 @@ async fn hot_statements_scan_no_table() {
     let mut connection = pool.acquire().await.unwrap();
     let mut scans = Vec::new();
     for path in HOT {
-        let (_, statement) = sql::ALL.iter().find(|(name, _)| name == path).expect("the statement exists");
-        connection.execute(AssertSqlSafe(format!("prepare hot as {statement}"))).await.unwrap();
-        let parameters: i64 =
-            sqlx::query_scalar("select cardinality(parameter_types)::bigint from pg_prepared_statements where name = 'hot'")
-                .fetch_one(&mut *connection)
-                .await
-                .unwrap();
-        let nulls = vec!["null"; parameters as usize].join(", ");
-        let execute = if parameters == 0 { "execute hot".to_string() } else { format!("execute hot ({nulls})") };
-        let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!("explain {execute}")))
-            .persistent(false)
-            .fetch_all(&mut *connection)
-            .await
-            .unwrap();
+        let plan = plan(&mut connection, path, "explain").await;
         let scanned = plan.iter().zip(plan.iter().skip(1)).filter_map(|(line, next)| whole(line, next));
         let scanned = scanned.filter(|table| !SMALL.iter().any(|small| table.starts_with(small)));
         scans.extend(scanned.map(|table| format!("{path}: {table}")));
-        connection.execute("deallocate hot").await.unwrap();
     }
     assert!(scans.is_empty(), "{}", scans.join("\n"));
 }

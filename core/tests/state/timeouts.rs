@@ -137,3 +137,18 @@ async fn a_retry_by_hand_gets_its_time_anew() {
     let run = world.claimed(id).await;
     assert!(run.deadline.unwrap() > run.claimed_at);
 }
+
+/// No limit is none, and not one in ten thousand years: its row is in no index of limits.
+#[tokio::test]
+async fn what_has_no_limit_has_no_deadline() {
+    let world = World::new().await;
+    let id = world.start("checkout").await;
+    let limits: i64 = world
+        .value(
+            id,
+            "select count(deadline) + count(expires_at) + (select count(deadline) from currant.workflows where id = $1)
+             from currant.ready where id = $1",
+        )
+        .await;
+    assert_eq!(limits, 0);
+}

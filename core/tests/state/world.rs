@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use currant_core::Client;
-use currant_core::executions::claim::{Claimed, claim};
+use currant_core::executions::claim::{Claimed, claim, claim_limited};
 use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites, commit};
 use currant_core::executions::{Failure, Kind, NewChild, NewExecution, Started};
 use currant_core::ids::{ExecutionId, FunctionName, ModuleName, QueueName, WorkerId};
@@ -105,11 +105,18 @@ impl World {
     }
 
     pub(crate) async fn claim(&self, slots: u32) -> Vec<Claimed> {
-        claim(self.pool(), self.worker, None, slots).await.unwrap().claimed
+        self.claim_for(self.worker, slots).await
     }
 
+    /// As a worker's claim loop does it: first from queues without limits, then from the others.
     pub(crate) async fn claim_for(&self, worker: WorkerId, slots: u32) -> Vec<Claimed> {
-        claim(self.pool(), worker, None, slots).await.unwrap().claimed
+        let claims = claim(self.pool(), worker, None, slots).await.unwrap();
+        let mut claimed = claims.claimed;
+        let free = slots - claimed.len() as u32;
+        if !claims.limited.is_empty() && free > 0 {
+            claimed.extend(claim_limited(self.pool(), worker, &claims.limited, free).await.unwrap().claimed);
+        }
+        claimed
     }
 
     pub(crate) async fn claim_from(&self, queues: &[&str]) -> Vec<Claimed> {
@@ -164,7 +171,16 @@ impl World {
 
 async fn register(pool: &PgPool, lease: Duration) -> WorkerId {
     let id = WorkerId::from(uuid::Uuid::now_v7());
-    let worker = NewWorker { id, host: "here".into(), pid: 1, version: "0.1.0".into(), queues: None, slots: 10, lease };
+    let worker = NewWorker {
+        id,
+        host: "here".into(),
+        pid: 1,
+        version: "0.1.0".into(),
+        queues: None,
+        slots: 10,
+        lease,
+        queue_settings: Default::default(),
+    };
     workers::register(pool, &worker).await.unwrap();
     id
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use currant_core::executions::claim::{Claims, claim};
+use currant_core::executions::claim::{Claimed, Claims, LimitedClaims, claim, claim_limited};
 use currant_core::executions::commit::{Activation, Fate};
 use currant_core::workers;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,8 @@ const RECONCILE: Duration = Duration::from_secs(5);
 pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     let mut reconciled = Instant::now();
+    // Queues with limits that come first the next time.
+    let mut turn = Vec::new();
     while !stop.is_cancelled() {
         // Without a free slot there is nothing to claim for.
         tokio::select! {
@@ -37,7 +39,7 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
         if (!backoff.first() || reconciled.elapsed() > RECONCILE) && give_back_forgotten(&services).await.is_ok() {
             reconciled = Instant::now();
         }
-        match claim_and_start(&services).await {
+        match claim_and_start(&services, &mut turn).await {
             Ok(pause) => {
                 if !backoff.first() {
                     info!("the database answers again");
@@ -65,19 +67,53 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
 }
 
 /// Fills the free slots. Answers how long there is nothing to do; none when there may be more at once.
-async fn claim_and_start(services: &Arc<Services>) -> Result<Option<Duration>, currant_core::Error> {
-    let free = services.free_slots();
-    let queues = services.settings.queues.as_deref();
-    let Claims { claimed, contended, next } = claim(&services.pool, services.id, queues, free as u32).await?;
-    let more = contended || claimed.len() == free;
-    for execution in claimed {
-        let hands = services.hold(execution.id, execution.run);
-        services.runs.spawn(run(services.clone(), execution, hands));
+///
+/// Queues with limits come after the others, in a transaction of their own, so that those never wait for them. When the others have taken all
+/// slots, it is their turn first the next time.
+async fn claim_and_start(services: &Arc<Services>, turn: &mut Vec<String>) -> Result<Option<Duration>, currant_core::Error> {
+    let first = std::mem::take(turn);
+    if !first.is_empty() {
+        claim_within_limits(services, &first).await?;
     }
-    if let Some(next) = next {
+    let free = services.free_slots();
+    if free == 0 {
+        return Ok(None);
+    }
+    let queues = services.settings.queues.as_deref();
+    let Claims { claimed, contended, next, limited } = claim(&services.pool, services.id, queues, free as u32).await?;
+    let mut more = contended || claimed.len() == free;
+    start(services, claimed);
+    let (open, next_open) = services.held_back.waiting(limited);
+    for next in next.into_iter().chain(next_open) {
         services.claimable.expect_in(next);
     }
+    if services.free_slots() == 0 {
+        *turn = open;
+    } else if !open.is_empty() {
+        more |= claim_within_limits(services, &open).await?;
+    }
     Ok((!more).then(|| services.settings.poll_interval.mul_f64(rand::random_range(0.75..1.0))))
+}
+
+/// Fills the free slots from queues with limits. True when there may be more at once.
+async fn claim_within_limits(services: &Arc<Services>, queues: &[String]) -> Result<bool, currant_core::Error> {
+    let free = services.free_slots();
+    let releases = services.held_back.releases();
+    let LimitedClaims { claimed, held_back } = claim_limited(&services.pool, services.id, queues, free as u32).await?;
+    let more = claimed.len() == free;
+    start(services, claimed);
+    for (queue, pause) in held_back {
+        let pause = services.held_back.hold(queue, pause, releases);
+        services.claimable.expect_in(pause);
+    }
+    Ok(more)
+}
+
+fn start(services: &Arc<Services>, claimed: Vec<Claimed>) {
+    for execution in claimed {
+        let hands = services.hold(execution.id, execution.run, execution.queue.clone());
+        services.runs.spawn(run(services.clone(), execution, hands));
+    }
 }
 
 /// Gives back what is claimed under this worker's name and not in its hands.

@@ -16,7 +16,10 @@ pub(super) async fn listen_until(services: Arc<Services>, stop: CancellationToke
             hint = listener.next() => hint,
         };
         match hint {
-            Hint::Ready { .. } => services.work.notify_one(),
+            Hint::Ready { queue } => {
+                services.held_back.release(&queue);
+                services.work.notify_one();
+            }
             Hint::Cancel { .. } => services.cancellations.notify_one(),
             Hint::Deployment => services.deployments.notify_one(),
             Hint::Ended { .. } => {}

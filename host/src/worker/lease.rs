@@ -40,6 +40,7 @@ impl Lease {
             queues: settings.queues.clone(),
             slots: settings.slots,
             lease: settings.lease,
+            queue_settings: settings.queue_settings.clone(),
         };
         let mut backoff = Backoff::default();
         let sent = loop {

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use currant_core::executions::commit::{Activation, Verdict};
-use currant_core::ids::{ExecutionId, ModuleName, WorkerId};
+use currant_core::ids::{ExecutionId, ModuleName, QueueName, WorkerId};
 use currant_core::modules;
 use sqlx::PgPool;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::commit::{Committer, Written};
+use super::held_back::HeldBack;
 use super::registry::{Registry, Stoppable};
 use super::residents::Residents;
 use super::settings::{ResidentSettings, WorkerSettings};
@@ -39,7 +40,9 @@ pub(crate) struct Services {
     /// Executions that may still be claimed: those that run, and those whose fate is being written.
     room: Arc<Semaphore>,
     /// Something may be claimable.
-    pub(crate) work: Notify,
+    pub(crate) work: Arc<Notify>,
+    /// Queues in which something waits for their limits.
+    pub(crate) held_back: Arc<HeldBack>,
     /// A deployment may wait for its inspection.
     pub(crate) deployments: Notify,
     /// A running task's cancellation may have been requested.
@@ -79,7 +82,8 @@ impl Services {
             room: Arc::new(Semaphore::new(settings.slots as usize * ROOM_PER_SLOT)),
             residents: Residents::new(residents),
             settings,
-            work: Notify::new(),
+            work: Arc::new(Notify::new()),
+            held_back: Arc::default(),
             deployments: Notify::new(),
             cancellations: Notify::new(),
             due: Timers::default(),
@@ -105,12 +109,14 @@ impl Services {
     }
 
     /// Takes a claimed run into the worker's hands, until the answer is dropped.
-    pub(crate) fn hold(&self, id: ExecutionId, run: i32) -> Hands {
+    pub(crate) fn hold(&self, id: ExecutionId, run: i32, queue: QueueName) -> Hands {
         let take = |free: &Arc<Semaphore>| {
             free.clone().try_acquire_owned().expect("only the claim loop takes permits, and it counted them")
         };
         self.held.lock().expect("no panic while held").insert((id, run));
-        Hands { all: self.held.clone(), this: (id, run), slot: Some(take(&self.slots)), _room: take(&self.room) }
+        let (held_back, work) = (self.held_back.clone(), self.work.clone());
+        let (slot, _room) = (Some(take(&self.slots)), take(&self.room));
+        Hands { all: self.held.clone(), this: (id, run), queue, held_back, work, slot, _room }
     }
 
     /// Whether a run is in the worker's hands.
@@ -160,6 +166,9 @@ impl Services {
 pub(crate) struct Hands {
     all: Arc<Mutex<HashSet<(ExecutionId, i32)>>>,
     this: (ExecutionId, i32),
+    queue: QueueName,
+    held_back: Arc<HeldBack>,
+    work: Arc<Notify>,
     slot: Option<OwnedSemaphorePermit>,
     _room: OwnedSemaphorePermit,
 }
@@ -174,6 +183,10 @@ impl Hands {
 impl Drop for Hands {
     fn drop(&mut self) {
         self.all.lock().expect("no panic while held").remove(&self.this);
+        // It counted against its queue's limits, and somebody waits there.
+        if self.held_back.release(self.queue.as_str()) {
+            self.work.notify_one();
+        }
     }
 }
 

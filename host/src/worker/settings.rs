@@ -1,9 +1,11 @@
 //! What can be set about a worker.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use currant_core::ids::QueueName;
+use currant_core::queues::QueueSettings;
 
 use crate::runtime::RuntimeSettings;
 
@@ -12,6 +14,8 @@ use crate::runtime::RuntimeSettings;
 pub struct WorkerSettings {
     /// The queues that it serves; none means every queue.
     pub queues: Option<Vec<QueueName>>,
+    /// What its configuration says of queues; made to hold when it starts.
+    pub queue_settings: BTreeMap<QueueName, QueueSettings>,
     /// Executions that run at once. A suspended workflow takes none.
     pub slots: u32,
     /// How long what it claimed stays its own after its last sign of life. Longer survives longer pauses of the machine; shorter
@@ -35,6 +39,7 @@ impl Default for WorkerSettings {
     fn default() -> WorkerSettings {
         WorkerSettings {
             queues: None,
+            queue_settings: BTreeMap::new(),
             slots: 64,
             lease: Duration::from_secs(15),
             poll_interval: Duration::from_secs(5),

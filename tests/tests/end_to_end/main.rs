@@ -8,5 +8,6 @@ mod determinism;
 mod examples;
 mod limits;
 mod outcomes;
+mod queues;
 mod residency;
 mod waiting;

@@ -68,3 +68,26 @@ async fn park(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Er
     sqlx::query(sql::COMMIT_PARK).bind(parked).bind(batch.at).execute(connection).await?;
     Ok(())
 }
+
+/// Holds the buckets back of queues in which a task was told that it is too fast. The last locks of the transaction: a claim holds a bucket
+/// for no longer than it takes, and waits for nothing meanwhile.
+pub(super) async fn pause_buckets(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
+    let limited: Vec<_> = batch
+        .activations
+        .iter()
+        .filter_map(|of| match of.fate {
+            Fate::RateLimited { after_ms } => Some((of.id, milliseconds(after_ms))),
+            _ => None,
+        })
+        .collect();
+    if limited.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql::COMMIT_PAUSE_BUCKETS)
+        .bind(limited.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(limited.iter().map(|(_, after_ms)| *after_ms).collect::<Vec<_>>())
+        .bind(batch.at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

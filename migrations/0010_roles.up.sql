@@ -24,7 +24,7 @@ begin
         select oid::regprocedure from pg_proc
         where pronamespace = 'currant'::regnamespace
           and proname in ('enqueue', 'enqueue_many', 'signal', 'cancel', 'retry', 'complete', 'fail', 'status', 'result',
-                          'configure_queue', 'pause_queue', 'resume_queue')
+                          'configure_queue', 'reset_queue', 'pause_queue', 'resume_queue')
     loop
         execute format('alter function %s security definer set search_path = pg_catalog, pg_temp', client_function);
         if to_regrole('currant_client') is not null then
@@ -44,4 +44,4 @@ begin
 end;
 $$;
 
-insert into currant.metadata (key, value) values ('schema_version', '9'), ('oldest_binary', '0.1.0');
+insert into currant.metadata (key, value) values ('schema_version', '10'), ('oldest_binary', '0.1.0');

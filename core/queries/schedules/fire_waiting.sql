@@ -1,0 +1,2 @@
+-- $1 how many
+select currant.fire_waiting($1);

@@ -1,0 +1,136 @@
+//! Limits, settings, schedules and retention, as worker processes keep them.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use currant_tests::{Stack, WorkerProcess, behaviours};
+use serde_json::json;
+use sqlx::Executor;
+
+/// Two workers, and the guest with all behaviours.
+async fn two_workers(stack: &Stack) -> Result<[WorkerProcess; 2]> {
+    let workers = [stack.worker()?, stack.worker()?];
+    stack.deploy(&behaviours()).await?;
+    Ok(workers)
+}
+
+async fn all_ended(stack: &Stack, function: &str) -> Result<()> {
+    let condition = format!(
+        "select bool_and(status = 'completed') from currant.executions where function = '{function}' and $1::uuid is not null"
+    );
+    stack.until(uuid::Uuid::nil(), &condition).await
+}
+
+/// How many ran at once, at most: by what is on record of their beginnings and ends.
+async fn most_at_once(stack: &Stack, function: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "select max(at_once) from (
+             select (select count(*) from currant.executions other
+                     where other.function = $1 and other.started_at <= one.started_at and other.ended_at > one.started_at) as at_once
+             from currant.executions one where one.function = $1) as counted",
+    )
+    .bind(function)
+    .fetch_one(stack.pool())
+    .await?)
+}
+
+#[tokio::test]
+async fn workers_together_run_as_many_at_once_as_a_file_says() -> Result<()> {
+    let stack = Stack::new().await;
+    stack.write("currant.toml", "[queues.narrow]\nconcurrency = 3\n")?;
+    let workers = two_workers(&stack).await?;
+    let said = workers.iter().filter(|worker| worker.log().contains("[queues.narrow] concurrency: none -> 3")).count();
+    assert_eq!(said, 1, "the first one sets it, the other finds it set");
+    sqlx::query("select currant.enqueue_many('sleep', array_fill('20'::json, array[40]), queue => 'narrow')")
+        .execute(stack.pool())
+        .await?;
+    // Another queue goes on meanwhile.
+    assert_eq!(stack.result("echo", json!("beside")).await?, json!("beside"));
+    all_ended(&stack, "sleep").await?;
+    assert_eq!(most_at_once(&stack, "sleep").await?, 3, "never more, and as many as may");
+    Ok(())
+}
+
+/// By the times of the claims, which are those of the bucket: in no window more than it brings, and not much less.
+#[tokio::test]
+async fn workers_together_keep_a_rate_and_use_it() -> Result<()> {
+    let stack = Stack::new().await;
+    let _workers = two_workers(&stack).await?;
+    stack.currant_ok(&["queues", "set", "paced", "rate_limit=40/sec", "burst=2"]).await?;
+    sqlx::query("select currant.enqueue_many('echo', array_fill('1'::json, array[162]), queue => 'paced')")
+        .execute(stack.pool())
+        .await?;
+    all_ended(&stack, "echo").await?;
+    let (took, most): (f64, f64) = sqlx::query_as(
+        "with claimed as (select started_at as at, row_number() over (order by started_at) as place from currant.executions
+                          where queue = 'paced')
+         select extract(epoch from max(at) - min(at))::double precision,
+                (select max((last.place - first.place + 1) / (40 * extract(epoch from last.at - first.at) + 2))::double precision
+                 from claimed first join claimed last on last.place >= first.place)
+         from claimed",
+    )
+    .fetch_one(stack.pool())
+    .await?;
+    assert!(most <= 1.0 + 1e-6, "a window saw {most} of what it may");
+    assert!((3.99..4.6).contains(&took), "160 after the first two took {took} s");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rate_that_is_changed_holds_within_two_seconds() -> Result<()> {
+    let stack = Stack::new().await;
+    let _workers = two_workers(&stack).await?;
+    stack.currant_ok(&["queues", "set", "paced", "rate_limit=1/hour"]).await?;
+    sqlx::query("select currant.enqueue_many('echo', array_fill('1'::json, array[20]), queue => 'paced')")
+        .execute(stack.pool())
+        .await?;
+    stack.until(uuid::Uuid::nil(), "select count(*) = 1 from currant.outcomes where $1::uuid is not null").await?;
+    let began = std::time::Instant::now();
+    stack.currant_ok(&["queues", "set", "paced", "rate_limit=1000/sec", "burst=1000"]).await?;
+    all_ended(&stack, "echo").await?;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_that_is_too_fast_pauses_its_queue() -> Result<()> {
+    let stack = Stack::new().await;
+    let _workers = two_workers(&stack).await?;
+    stack.currant_ok(&["queues", "set", "limited", "rate_limit=1000/sec"]).await?;
+    let id = stack.start("rate_limited_once", json!(1_500)).await?;
+    // It says so until a heartbeat of it was written.
+    let paused =
+        "select paused_until > currant.now() + interval '1 second' from currant.rate_limits where $1::uuid is not null";
+    stack.until(id, paused).await?;
+    let until: String = sqlx::query_scalar("select paused_until::text from currant.rate_limits where queue = 'limited'")
+        .fetch_one(stack.pool())
+        .await?;
+    let other =
+        sqlx::query_scalar("select id from currant.enqueue('echo', '1', queue => 'limited')").fetch_one(stack.pool()).await?;
+    stack.ended(other).await?;
+    let waited: bool = sqlx::query_scalar("select started_at >= $2::timestamptz from currant.executions where id = $1")
+        .bind::<uuid::Uuid>(other)
+        .bind(until)
+        .fetch_one(stack.pool())
+        .await?;
+    assert!(waited, "the others of its queue wait too");
+    assert_eq!(stack.value::<i32>(id, "select attempt from currant.executions where id = $1").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn schedules_fire_and_what_is_old_is_deleted() -> Result<()> {
+    let stack = Stack::new().await;
+    let _workers = two_workers(&stack).await?;
+    let old = stack.start("echo", json!("old")).await?;
+    stack.ended(old).await?;
+    stack.currant_ok(&["schedules", "create", "minutely", "echo", "--cron", "* * * * *", "--input", "\"hello\""]).await?;
+    stack.until(old, "select done_at is not null from currant.duties where $1::uuid is not null").await?;
+    stack.pool().execute("update currant.duties set done_at = done_at - interval '2 hours'").await?;
+    stack.pool().execute("update currant.outcomes set ended_at = ended_at - interval '8 days'").await?;
+    stack.pool().execute("select currant.configure_queue('echo', retention_tasks => '0')").await?;
+    stack.database.clock().advance(Duration::from_secs(60)).await;
+    stack.until(old, "select count(*) = 1 from currant.executions where 'schedule:minutely' = any (tags) and status = 'completed' and id <> $1").await?;
+    stack.until(old, "select not exists (select from currant.requests where id = $1)").await?;
+    Ok(())
+}
