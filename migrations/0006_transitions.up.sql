@@ -97,6 +97,18 @@ $$;
 comment on function currant.announce_attached(uuid[]) is
     'Delivers the end of these executions to the workflows that are attached to them.';
 
+-- In few notifications: each costs, and everybody who listens is woken for it. A payload holds some 200 ids.
+create function currant.hint_ended(ended uuid[]) returns void
+    language plpgsql volatile
+as $$
+begin
+    for start in 1 .. cardinality(ended) by 200 loop
+        perform pg_notify('currant_ended', array_to_string(ended[start : start + 199], ','));
+    end loop;
+end;
+$$;
+comment on function currant.hint_ended(uuid[]) is 'Hints to clients that these executions, which no workflow started, have ended.';
+
 -- Tells everybody who waits for these executions that they ended. Their outcomes are written.
 create function currant.announce(ended uuid[]) returns void
     language plpgsql volatile
@@ -123,7 +135,7 @@ begin
     perform currant.announce_attached(ended);
     if others is not null then
         -- Only what no workflow started is waited for from outside.
-        perform pg_notify('currant_ended', other::text) from unnest(others) as other;
+        perform currant.hint_ended(others);
     end if;
 end;
 $$;

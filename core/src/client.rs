@@ -195,7 +195,7 @@ impl Client {
                 tokio::select! {
                     () = &mut poll => break,
                     hint = listener.next() => match hint {
-                        Hint::Ended { id: Some(other) } if other != *id => {}
+                        Hint::Ended { ids } if !ids.contains(id) => {}
                         _ => break,
                     }
                 }

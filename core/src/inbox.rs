@@ -1,7 +1,9 @@
 //! News for a workflow: what has arrived and was not yet delivered.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
 use crate::Error;
 use crate::executions::Failure;
@@ -45,11 +47,28 @@ pub enum NewsKind {
 
 /// What has arrived after the number `after`, in order.
 pub async fn load(pool: &PgPool, workflow: ExecutionId, after: i32) -> Result<Vec<News>, Error> {
-    let rows = sqlx::query(sql::INBOX_UNSEEN).bind(vec![workflow]).bind(vec![after]).fetch_all(pool).await?;
-    rows.iter().map(read).collect()
+    Ok(load_many(pool, &[(workflow, after)]).await?.remove(&workflow).unwrap_or_default())
 }
 
-pub(crate) fn read(row: &sqlx::postgres::PgRow) -> Result<News, Error> {
+/// What has arrived for each of these workflows after its number, in order. Those without news are left out.
+pub async fn load_many(pool: &PgPool, after: &[(ExecutionId, i32)]) -> Result<BTreeMap<ExecutionId, Vec<News>>, Error> {
+    unseen(&mut *pool.acquire().await?, after).await
+}
+
+pub(crate) async fn unseen(
+    connection: &mut PgConnection,
+    after: &[(ExecutionId, i32)],
+) -> Result<BTreeMap<ExecutionId, Vec<News>>, Error> {
+    let (workflows, seen): (Vec<_>, Vec<_>) = after.iter().copied().unzip();
+    let rows = sqlx::query(sql::INBOX_UNSEEN).bind(workflows).bind(seen).fetch_all(connection).await?;
+    let mut news: BTreeMap<_, Vec<News>> = BTreeMap::new();
+    for row in &rows {
+        news.entry(row.try_get("workflow_id")?).or_default().push(read(row)?);
+    }
+    Ok(news)
+}
+
+fn read(row: &sqlx::postgres::PgRow) -> Result<News, Error> {
     let kind: String = row.try_get("kind")?;
     let result: Option<Json> = row.try_get("result")?;
     let kind = match kind.as_str() {

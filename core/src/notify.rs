@@ -13,7 +13,7 @@ pub const READY: &str = "currant_ready";
 pub const CANCEL: &str = "currant_cancel";
 /// A deployment was requested or decided.
 pub const DEPLOYMENTS: &str = "currant_deployments";
-/// An execution that no workflow started has ended; the payload is its id.
+/// Executions that no workflow started have ended; the payload is their ids, between commas.
 pub const ENDED: &str = "currant_ended";
 
 /// What may have happened.
@@ -31,10 +31,10 @@ pub enum Hint {
     },
     /// A deployment was requested or decided.
     Deployment,
-    /// An execution has ended.
+    /// Executions have ended.
     Ended {
         /// Which.
-        id: Option<ExecutionId>,
+        ids: Vec<ExecutionId>,
     },
     /// Nobody listened for a while: anything may have happened.
     Reconnected,
@@ -99,7 +99,7 @@ fn read(channel: &str, payload: &str) -> Option<Hint> {
         READY => Some(Hint::Ready { queue: payload.into() }),
         CANCEL => Some(Hint::Cancel { worker: payload.parse().ok() }),
         DEPLOYMENTS => Some(Hint::Deployment),
-        ENDED => Some(Hint::Ended { id: payload.parse().ok() }),
+        ENDED => Some(Hint::Ended { ids: payload.split(',').filter_map(|id| id.parse().ok()).collect() }),
         _ => None,
     }
 }

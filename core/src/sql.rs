@@ -18,6 +18,7 @@ statements! {
     COMMIT_CLOSE_WORKFLOWS = "commit/close_workflows.sql";
     COMMIT_CONTINUE_AS_NEW = "commit/continue_as_new.sql";
     COMMIT_END = "commit/end.sql";
+    COMMIT_END_ALONE = "commit/end_alone.sql";
     COMMIT_FENCE = "commit/fence.sql";
     COMMIT_GIVE_BACK = "commit/give_back.sql";
     COMMIT_GIVE_UP = "commit/give_up.sql";

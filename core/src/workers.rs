@@ -113,8 +113,8 @@ pub async fn heartbeat(pool: &PgPool, worker: WorkerId, beats: &[Beat]) -> Resul
     Ok(sqlx::query_scalar(sql::WORKERS_CANCELLATIONS).bind(worker).fetch_all(pool).await?)
 }
 
-/// What a worker has claimed, with the runs. When the answer to a claim is lost, this is how it learns of it.
-pub async fn claimed(pool: &PgPool, worker: WorkerId) -> Result<Vec<(ExecutionId, i32)>, Error> {
+/// What a worker has claimed, with the runs, and when. When the answer to a claim is lost, this is how it learns of it.
+pub async fn claimed(pool: &PgPool, worker: WorkerId) -> Result<Vec<(ExecutionId, i32, DateTime<Utc>)>, Error> {
     Ok(sqlx::query_as(sql::WORKERS_CLAIMED).bind(worker).fetch_all(pool).await?)
 }
 

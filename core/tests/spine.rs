@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use currant_core::Client;
-use currant_core::executions::claim::{Claimed, claim};
+use currant_core::executions::claim::{Claimed, Look, claim};
 use currant_core::executions::commit::{Activation, Ending, Fate, NewChild, Verdict, WorkflowWrites, commit};
 use currant_core::executions::{Failure, Kind, NewExecution, StartOptions, Status};
 use currant_core::ids::{Digest, ExecutionId, FunctionName, ModuleName, QueueName, WorkerId};
@@ -85,7 +85,7 @@ impl Bundle {
     }
 
     async fn claim(&self) -> Vec<Claimed> {
-        claim(self.database.pool(), self.worker, None, 10).await.unwrap().claimed
+        claim(self.database.pool(), self.worker, None, 10, &Look::Everywhere).await.unwrap().claimed
     }
 
     async fn claim_one(&self) -> Claimed {
@@ -105,7 +105,8 @@ impl Bundle {
 }
 
 fn ends(of: &Claimed, fate: Fate) -> Activation {
-    Activation { id: of.id, run: of.run, workflow: None, logs: Vec::new(), fate }
+    let (id, run, claimed_at) = (of.id, of.run, of.claimed_at);
+    Activation { id, run, claimed_at, alone: of.is_alone(), workflow: None, logs: Vec::new(), fate }
 }
 
 fn writes(of: &Claimed, workflow: WorkflowWrites, fate: Fate) -> Activation {

@@ -1,2 +1,2 @@
 -- $1 worker
-select id, run from currant.running where worker_id = $1;
+select id, run, claimed_at from currant.running where worker_id = $1;

@@ -28,6 +28,22 @@ pub struct Claims {
     pub next: Option<Duration>,
     /// Queues with limits in which something waits: for [`claim_limited`].
     pub limited: Vec<String>,
+    /// Where something waits. Only a claim that looked everywhere knows.
+    pub levels: Option<Vec<Level>>,
+}
+
+/// A queue and a priority: what waits there waits in one line.
+pub type Level = (String, i16);
+
+/// Where a claim looks.
+#[derive(Clone, Debug, Default)]
+pub enum Look {
+    /// Wherever something waits.
+    #[default]
+    Everywhere,
+    /// At these levels only, and at what became claimable at these times or later. The front of a line is where the dead rows are of all that
+    /// was claimed before: a claim that knows how far it came need not walk past them.
+    From(Vec<(Level, DateTime<Utc>)>),
 }
 
 /// What a claim from queues with limits came to.
@@ -60,6 +76,10 @@ pub struct Claimed {
     pub queue: QueueName,
     /// What to run it with.
     pub input: Json,
+    /// In which line it waited.
+    pub priority: i16,
+    /// Since when.
+    pub run_at: DateTime<Utc>,
     /// The caller's key.
     pub task_id: Option<TaskId>,
     /// The policy that holds: the request's, else the function's, else the default.
@@ -88,12 +108,34 @@ pub struct Claimed {
     pub deadline: Option<DateTime<Utc>>,
     /// Whether its cancellation was requested before.
     pub cancel_requested: bool,
+    /// Of a workflow: whether anything has ever arrived for it.
+    pub has_news: bool,
+}
+
+impl Claimed {
+    /// Whether its end concerns nobody's rows: a task, which no workflow has started, and none can have attached to by its key.
+    pub fn is_alone(&self) -> bool {
+        self.kind == Kind::Task && self.parent.is_none() && self.task_id.is_none()
+    }
 }
 
 /// Claims up to `slots` executions of these queues, or of all of them: priority first, then the one that waits longest. Of queues with
 /// limits it claims none.
-pub async fn claim(pool: &PgPool, worker: WorkerId, queues: Option<&[QueueName]>, slots: u32) -> Result<Claims, Error> {
+///
+/// Its commit does not wait for the disk. A crash of the database may undo it: what was claimed is then claimed again, with the same run
+/// number, and told apart by its time. Nothing can be written for a run before its claim is on disk, since that lies before it in the log.
+pub async fn claim(
+    pool: &PgPool,
+    worker: WorkerId,
+    queues: Option<&[QueueName]>,
+    slots: u32,
+    look: &Look,
+) -> Result<Claims, Error> {
     let queues: Option<Vec<&str>> = queues.map(|queues| queues.iter().map(QueueName::as_str).collect());
+    let places = match look {
+        Look::Everywhere => None,
+        Look::From(places) => Some(places),
+    };
     let rows = sqlx::query(sql::EXECUTIONS_CLAIM)
         .bind(worker)
         .bind(queues)
@@ -101,14 +143,26 @@ pub async fn claim(pool: &PgPool, worker: WorkerId, queues: Option<&[QueueName]>
         .bind(LEFT_TO_RESIDENT.as_millis() as i64)
         .bind(None::<Vec<ExecutionId>>)
         .bind(None::<DateTime<Utc>>)
+        .bind(places.map(|places| places.iter().map(|((queue, _), _)| queue.as_str()).collect::<Vec<_>>()))
+        .bind(places.map(|places| places.iter().map(|((_, priority), _)| *priority).collect::<Vec<_>>()))
+        .bind(places.map(|places| places.iter().map(|(_, since)| *since).collect::<Vec<_>>()))
         .fetch_all(pool)
         .await?;
     let Some(first) = rows.first() else { return Err(Error::Unreadable("a claim without an answer".into())) };
     let candidates: i64 = first.try_get("candidates")?;
     let next_in_ms: Option<i64> = first.try_get("next_in_ms")?;
     let limited = first.try_get("limited")?;
+    let levels = match look {
+        Look::Everywhere => {
+            let queues: Vec<String> = first.try_get::<Option<_>, _>("level_queues")?.unwrap_or_default();
+            let priorities: Vec<i16> = first.try_get::<Option<_>, _>("level_priorities")?.unwrap_or_default();
+            Some(queues.into_iter().zip(priorities).collect())
+        }
+        Look::From(_) => None,
+    };
     let claimed = all_claimed(&rows)?;
-    Ok(Claims { contended: candidates > claimed.len() as i64, next: next_in_ms.map(sql::duration), limited, claimed })
+    let contended = candidates > claimed.len() as i64;
+    Ok(Claims { contended, next: next_in_ms.map(sql::duration), limited, levels, claimed })
 }
 
 /// Claims up to `slots` executions of these queues with limits, as many as those allow. A queue that another worker claims from at this
@@ -157,6 +211,9 @@ pub async fn claim_limited(pool: &PgPool, worker: WorkerId, queues: &[String], s
         .bind(LEFT_TO_RESIDENT.as_millis() as i64)
         .bind(ids)
         .bind(first.try_get::<DateTime<Utc>, _>("at")?)
+        .bind(None::<Vec<&str>>)
+        .bind(None::<Vec<i16>>)
+        .bind(None::<Vec<DateTime<Utc>>>)
         .fetch_all(&mut *transaction)
         .await?;
     claims.claimed = all_claimed(&rows)?;
@@ -190,6 +247,8 @@ fn claimed(row: &PgRow) -> Result<Option<Claimed>, Error> {
         function: row.try_get("function")?,
         queue: row.try_get("queue")?,
         input: row.try_get("input")?,
+        priority: row.try_get("priority")?,
+        run_at: row.try_get("run_at")?,
         task_id: row.try_get("task_id")?,
         retry: RetryPolicy::of(kind).with(function_retry).with(request_retry),
         timeouts: timeouts.map_or(Ok(Timeouts::default()), |text| serde_json::from_str(text.as_str()))?,
@@ -204,6 +263,7 @@ fn claimed(row: &PgRow) -> Result<Option<Claimed>, Error> {
         claimed_at: row.try_get("claimed_at")?,
         deadline: row.try_get("deadline")?,
         cancel_requested: row.try_get("cancel_requested")?,
+        has_news: row.try_get::<i32, _>("next_arrival")? > 1,
     }))
 }
 

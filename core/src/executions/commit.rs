@@ -33,12 +33,24 @@ pub struct Activation {
     pub id: ExecutionId,
     /// The run: the fence.
     pub run: i32,
+    /// When that run was claimed: the fence too. A claim that a crash of the database has undone may be made again, with the same number.
+    pub claimed_at: DateTime<Utc>,
+    /// Whether its end concerns nobody's rows: a task, which no workflow has started, and none can have attached to by its key.
+    pub alone: bool,
     /// What only a workflow writes.
     pub workflow: Option<WorkflowWrites>,
     /// Log lines since the last one.
     pub logs: Vec<LogLine>,
     /// What becomes of the run.
     pub fate: Fate,
+}
+
+impl Activation {
+    /// Whether this is nothing but the end of a task that concerns nobody else's rows. Such ends are written by one statement, when they are
+    /// among themselves.
+    pub fn ends_alone(&self) -> bool {
+        self.alone && self.logs.is_empty() && self.workflow.is_none() && matches!(self.fate, Fate::Ends(_))
+    }
 }
 
 /// What a workflow decided.
@@ -193,6 +205,9 @@ impl<'a> Batch<'a> {
 /// Writes a batch. At most one activation of an execution may be in it. When the database refuses one of them the whole batch fails, and
 /// may be tried again in parts.
 pub async fn commit(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<Verdict>, Error> {
+    if let Some(ends) = endings::alone(batch) {
+        return endings::end_alone(connection, batch, &ends?).await;
+    }
     let mut transaction = connection.begin().await?;
     children::lock_keys(&mut transaction, batch).await?;
     lock_workflows(&mut transaction, batch).await?;
@@ -255,6 +270,9 @@ async fn lock_workflows(connection: &mut PgConnection, batch: &[Activation]) -> 
     let mut ending = Vec::new();
     for activation in batch {
         let Activation { id, workflow, fate, .. } = activation;
+        if activation.alone {
+            continue;
+        }
         let goes_on = matches!(fate, Fate::GoesOn);
         if !goes_on || workflow.as_ref().is_some_and(WorkflowWrites::touches_its_row) {
             written.push(*id);
@@ -276,8 +294,12 @@ async fn fence(
     connection: &mut PgConnection,
     batch: &[Activation],
 ) -> Result<(BTreeMap<ExecutionId, Held>, DateTime<Utc>), Error> {
-    let (ids, runs): (Vec<_>, Vec<_>) = batch.iter().map(|activation| (activation.id, activation.run)).unzip();
-    let rows = sqlx::query(sql::COMMIT_FENCE).bind(ids).bind(runs).fetch_all(&mut *connection).await?;
+    let rows = sqlx::query(sql::COMMIT_FENCE)
+        .bind(batch.iter().map(|activation| activation.id).collect::<Vec<_>>())
+        .bind(batch.iter().map(|activation| activation.run).collect::<Vec<_>>())
+        .bind(batch.iter().map(|activation| activation.claimed_at).collect::<Vec<_>>())
+        .fetch_all(&mut *connection)
+        .await?;
     let mut held = BTreeMap::new();
     for row in &rows {
         let of = Held { run: row.try_get("run")?, cancel_requested: row.try_get("cancel_requested")? };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use currant_core::executions::claim::claim;
+use currant_core::executions::claim::{Look, claim};
 use currant_core::executions::commit::{Fate, WorkflowWrites};
 use currant_core::executions::{Kind, NewExecution, RetryPolicy, Timeouts};
 use currant_core::ids::{Digest, QueueName};
@@ -69,7 +69,7 @@ async fn workers_at_once_claim_everything_once() {
         claiming.push(tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let claims = claim(&pool, worker, None, 7).await.unwrap();
+                let claims = claim(&pool, worker, None, 7, &Look::Everywhere).await.unwrap();
                 if claims.claimed.is_empty() && !claims.contended {
                     return mine;
                 }
@@ -92,7 +92,7 @@ async fn a_row_that_another_claims_now_is_left_to_it_and_said_so() {
     let mut other = world.database.connect().await;
     let mut claiming = other.begin().await.unwrap();
     claiming.execute("select from currant.ready for update").await.unwrap();
-    let claims = claim(world.pool(), world.worker, None, 1).await.unwrap();
+    let claims = claim(world.pool(), world.worker, None, 1, &Look::Everywhere).await.unwrap();
     assert!(claims.claimed.is_empty());
     assert!(claims.contended, "so that the worker looks again");
     claiming.rollback().await.unwrap();
@@ -177,4 +177,27 @@ async fn every_claim_draws_the_next_run() {
         let delivered = WorkflowWrites { delivered: vec![number - 1], ..Default::default() };
         world.written(decides(&run, delivered, Fate::GoesOn)).await;
     }
+}
+
+#[tokio::test]
+async fn a_claim_that_knows_how_far_it_came_looks_no_further_back() {
+    let world = World::new().await;
+    let old = world.start("charge").await;
+    world.advance(10).await;
+    let urgent = world.enqueue(prioritized(5)).await.id;
+    let new = world.start("charge").await;
+    let since = world.value(new, "select run_at from currant.ready where id = $1").await;
+    let look = |look: Look| {
+        let world = &world;
+        async move { claim(world.pool(), world.worker, None, 10, &look).await.unwrap() }
+    };
+
+    let claims = look(Look::From(vec![(("default".into(), 0), since)])).await;
+    assert_eq!(claims.claimed.iter().map(|run| run.id).collect::<Vec<_>>(), [new]);
+    assert_eq!((claims.claimed[0].priority, claims.claimed[0].run_at), (0, since));
+    assert!(claims.levels.is_none(), "it has not looked for other lines");
+
+    let claims = look(Look::Everywhere).await;
+    assert_eq!(claims.claimed.iter().map(|run| run.id).collect::<Vec<_>>(), [urgent, old]);
+    assert_eq!(claims.levels.unwrap(), [("default".to_string(), 0), ("default".to_string(), 5)]);
 }

@@ -121,7 +121,7 @@ async fn hints_arrive_and_are_at_most_one_per_queue_and_commit() {
     let mut ended = Listener::to(world.pool().clone(), &[currant_core::notify::ENDED]);
     ended.next().await;
     world.written(completes(&run, "1")).await;
-    assert_eq!(ended.next().await, Hint::Ended { id: Some(run.id) });
+    assert_eq!(ended.next().await, Hint::Ended { ids: vec![run.id] });
 }
 
 #[tokio::test]

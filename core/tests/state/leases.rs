@@ -104,6 +104,8 @@ async fn a_run_that_was_taken_over_writes_nothing_of_anything() {
         let activation = Activation {
             id,
             run: zombie.run,
+            claimed_at: zombie.claimed_at,
+            alone: false,
             workflow: Some(everything.clone()),
             logs: vec![line.clone()],
             fate: fate.clone(),
@@ -217,4 +219,34 @@ async fn workers_that_are_gone_are_forgotten() {
     returned(&world).await;
     assert_eq!(workers::list(world.pool()).await.unwrap().len(), 1);
     assert_eq!(LEASE, Duration::from_secs(15));
+}
+
+/// A claim does not wait for the disk. What a crash of the database leaves of one is nothing: no row in `running`, and the one in `ready` as
+/// it was.
+async fn undo(world: &World, claim: &Claimed) {
+    world.execute(claim.id, "delete from currant.running where id = $1").await;
+    world
+        .execute(
+            claim.id,
+            "insert into currant.ready (id, queue, priority, run_at, attempt) values ($1, 'default', 0, currant.now(), 1)",
+        )
+        .await;
+    world.advance(1).await;
+}
+
+#[tokio::test]
+async fn a_claim_that_a_crash_has_undone_writes_nothing_though_its_run_has_the_number_of_the_next() {
+    for function in ["checkout", "charge"] {
+        let world = World::new().await;
+        let before = world.run(function).await;
+        undo(&world, &before).await;
+        let after = world.claimed(before.id).await;
+        assert_eq!((before.run, before.attempt), (after.run, after.attempt));
+
+        for fate in [Fate::GoesOn, Fate::Returned, Fate::Ends(Ending::Completed(json("1")))] {
+            assert!(matches!(world.commit(activation(&before, fate.clone())).await, Verdict::Lost), "{fate:?}");
+        }
+        world.written(completes(&after, "2")).await;
+        assert_eq!(world.client.result(&after.id).await.unwrap().unwrap().result, Some(json("2")));
+    }
 }

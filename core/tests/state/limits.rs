@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use currant_core::executions::NewExecution;
-use currant_core::executions::claim::{Claimed, claim, claim_limited};
+use currant_core::executions::claim::{Claimed, Look, claim, claim_limited};
 use currant_core::executions::commit::{Fate, WorkflowWrites, commit};
 use currant_core::ids::{ExecutionId, QueueName};
 use currant_core::queues::QueueSettings;
@@ -291,7 +291,7 @@ async fn a_queue_that_is_held_back_delays_no_other() {
     }
     assert_eq!(world.claim(200).await.len(), 75);
     let free = world.start("charge").await;
-    let claims = claim(world.pool(), world.worker, None, 50).await.unwrap();
+    let claims = claim(world.pool(), world.worker, None, 50, &Look::Everywhere).await.unwrap();
     assert_eq!(claims.claimed.iter().map(|run| run.id).collect::<Vec<_>>(), [free], "in one statement, as if it were alone");
     assert!(!claims.contended);
     // Also while all of them are locked by somebody who does not let go.
@@ -351,7 +351,7 @@ async fn what_is_not_yet_due_is_not_counted_as_waiting() {
     world.set("mail", &[("concurrency", "1")]).await;
     let new = NewExecution { queue: Some(named("mail")), delay_ms: Some(60_000), ..asked("charge") };
     let id = world.enqueue(new).await.id;
-    let claims = claim(world.pool(), world.worker, None, 5).await.unwrap();
+    let claims = claim(world.pool(), world.worker, None, 5, &Look::Everywhere).await.unwrap();
     assert!(claims.limited.is_empty());
     assert!(claims.next.is_some_and(|next| next > Duration::from_secs(50)), "{:?}", claims.next);
     world.advance(60).await;

@@ -1,6 +1,7 @@
 //! What runs report: results, failures, retries, and commits of which nobody knows the answer.
 
 use currant_core::Error;
+use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, LogLine, Verdict, WorkflowWrites, commit};
 use currant_core::journal::{self, JournalRow};
 use currant_core::retry::{self, Next};
@@ -253,4 +254,38 @@ async fn a_batch_of_all_fates_at_once_is_written_in_one_transaction() {
         .unwrap()
         .get("n");
     assert_eq!(transactions, 1);
+}
+
+#[tokio::test]
+async fn tasks_that_concern_nobody_end_together_each_by_its_own_fence() {
+    let world = World::new().await;
+    let runs = [world.run("charge").await, world.run("charge").await, world.run("charge").await];
+    assert!(runs.iter().all(Claimed::is_alone));
+    world.execute(runs[1].id, "update currant.running set run = 2 where id = $1").await;
+    let batch = [completes(&runs[0], "1"), completes(&runs[1], "2"), fails(&runs[2])];
+    let mut connection = world.database.connect().await;
+    let verdicts = commit(&mut connection, &batch).await.unwrap();
+    assert!(matches!(verdicts[..], [Verdict::Written { .. }, Verdict::Lost, Verdict::Written { .. }]), "{verdicts:?}");
+    let mut statuses = Vec::new();
+    for run in &runs {
+        statuses.push(world.status(run.id).await);
+    }
+    assert_eq!(statuses, ["completed", "running", "failed"]);
+    let shown = world.client.status(&runs[0].id).await.unwrap().unwrap();
+    assert_eq!((shown.attempt, shown.result), (1, Some(json("1"))));
+
+    let again = commit(&mut connection, &batch[..1]).await.unwrap();
+    assert!(matches!(again[..], [Verdict::Lost]), "what ended does not end again");
+}
+
+#[tokio::test]
+async fn who_has_a_parent_or_a_key_is_not_alone() {
+    let world = World::new().await;
+    let parent = world.run("checkout").await;
+    assert!(!parent.is_alone());
+    world.written(starts(&parent, vec![child(&parent, 1, "charge")])).await;
+    assert!(!world.claim(1).await[0].is_alone());
+    let task_id = Some("k".parse().unwrap());
+    let keyed = world.enqueue(currant_core::executions::NewExecution { task_id, ..asked("charge") }).await;
+    assert!(!world.claimed(keyed.id).await.is_alone());
 }

@@ -129,7 +129,7 @@ async fn a_worker_needs_no_more_than_its_role() {
     let options = (*world.pool().connect_options()).clone().options([("role", "currant_worker")]);
     let pool = PgPool::connect_with(options).await.unwrap();
     let client = Client::new(pool.clone());
-    let claims = currant_core::executions::claim::claim(&pool, world.worker, None, 1).await.unwrap();
+    let claims = currant_core::executions::claim::claim(&pool, world.worker, None, 1, &Default::default()).await.unwrap();
     let parent = &claims.claimed[0];
     let mut connection = pool.acquire().await.unwrap();
     let commit = currant_core::executions::commit::commit;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use currant_core::Client;
-use currant_core::executions::claim::{Claimed, claim, claim_limited};
+use currant_core::executions::claim::{Claimed, Look, claim, claim_limited};
 use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites, commit};
 use currant_core::executions::{Failure, Kind, NewChild, NewExecution, Started};
 use currant_core::ids::{ExecutionId, FunctionName, ModuleName, QueueName, WorkerId};
@@ -110,7 +110,7 @@ impl World {
 
     /// As a worker's claim loop does it: first from queues without limits, then from the others.
     pub(crate) async fn claim_for(&self, worker: WorkerId, slots: u32) -> Vec<Claimed> {
-        let claims = claim(self.pool(), worker, None, slots).await.unwrap();
+        let claims = claim(self.pool(), worker, None, slots, &Look::Everywhere).await.unwrap();
         let mut claimed = claims.claimed;
         let free = slots - claimed.len() as u32;
         if !claims.limited.is_empty() && free > 0 {
@@ -121,7 +121,7 @@ impl World {
 
     pub(crate) async fn claim_from(&self, queues: &[&str]) -> Vec<Claimed> {
         let queues: Vec<_> = queues.iter().map(|name| QueueName::parse(name).unwrap()).collect();
-        claim(self.pool(), self.worker, Some(&queues), 100).await.unwrap().claimed
+        claim(self.pool(), self.worker, Some(&queues), 100, &Look::Everywhere).await.unwrap().claimed
     }
 
     /// Claims this one, and nothing else.
@@ -225,7 +225,8 @@ pub(crate) fn failure(code: &str) -> Failure {
 
 /// What a run writes when it writes nothing but its fate.
 pub(crate) fn activation(run: &Claimed, fate: Fate) -> Activation {
-    Activation { id: run.id, run: run.run, workflow: None, logs: Vec::new(), fate }
+    let (id, claimed_at) = (run.id, run.claimed_at);
+    Activation { id, run: run.run, claimed_at, alone: run.is_alone(), workflow: None, logs: Vec::new(), fate }
 }
 
 /// What a workflow's run writes.

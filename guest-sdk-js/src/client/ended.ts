@@ -5,7 +5,7 @@
 
 import type pg from "pg";
 
-/** The channel; its payload is the id of an execution that has ended. */
+/** The channel; its payload is the ids of executions that have ended, between commas. */
 const CHANNEL = "currant_ended";
 
 /** How often to look behind the notification. */
@@ -84,7 +84,7 @@ export class Ended {
     connection.on("end", lost);
     connection.on("notification", ({ channel, payload }) => {
       if (channel !== CHANNEL || payload === undefined) return;
-      for (const tell of this.#waiting.get(payload) ?? []) tell();
+      for (const id of payload.split(",")) for (const tell of this.#waiting.get(id) ?? []) tell();
     });
     try {
       await connection.query(`listen ${CHANNEL}`);

@@ -320,7 +320,7 @@ class Handle(Generic[T]):
                     if left <= 0:
                         raise TimeoutError(f"execution {self.id} has not ended within {timeout}")
                     for notice in listener.notifies(timeout=left):
-                        if notice.payload == str(self.id):
+                        if str(self.id) in notice.payload.split(","):
                             break
         return cast(T, _value(f"the result of execution {self.id}", ended, self._type))
 
@@ -523,8 +523,9 @@ class _Listener:
                     for news in waiting:
                         news.set()
                 async for notice in connection.notifies():
-                    for news in self._news.get(notice.payload, ()):
-                        news.set()
+                    for id in notice.payload.split(","):
+                        for news in self._news.get(id, ()):
+                            news.set()
         # The connection is gone; the next who waits makes another, and until then polling goes on.
 
     async def close(self) -> None:

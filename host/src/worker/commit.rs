@@ -56,7 +56,13 @@ impl Committer {
 async fn gather(pool: PgPool, mut submissions: mpsc::Receiver<Submission>) {
     let mut batch = Vec::with_capacity(BATCH);
     while submissions.recv_many(&mut batch, BATCH).await > 0 {
-        write_batch(&pool, std::mem::take(&mut batch)).await;
+        let (alone, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut batch).into_iter().partition(|of: &Submission| of.activation.ends_alone());
+        for batch in [alone, others] {
+            if !batch.is_empty() {
+                write_batch(&pool, batch).await;
+            }
+        }
     }
 }
 

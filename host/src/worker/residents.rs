@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use currant_core::executions::claim::Claimed;
 use currant_core::ids::ExecutionId;
+use currant_core::inbox::News;
 use currant_core::workers;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,8 @@ struct Resident {
     run: i32,
     attempt: i32,
     chain: i32,
+    /// The highest arrival that it has loaded.
+    seen: i32,
     grants: Arc<Grants>,
     resume: oneshot::Sender<Resumption>,
 }
@@ -60,6 +63,8 @@ struct Resident {
 pub(super) struct Resumption {
     pub(super) claimed: Claimed,
     pub(super) hands: Hands,
+    /// What has arrived since, if it was loaded.
+    pub(super) news: Option<Vec<News>>,
 }
 
 /// A resident's place. It is given up when this is dropped.
@@ -76,7 +81,7 @@ impl Residents {
     }
 
     /// Takes a place for a workflow that is about to suspend, so that no claim can come before it. None if nobody is kept.
-    pub(super) fn place(&self, claimed: &Claimed, grants: Arc<Grants>) -> Option<Place> {
+    pub(super) fn place(&self, claimed: &Claimed, seen: i32, grants: Arc<Grants>) -> Option<Place> {
         let mut all = self.lock();
         if all.closed || self.settings.count == 0 {
             return None;
@@ -91,7 +96,7 @@ impl Residents {
         }
         let (resume, resumed) = oneshot::channel();
         let Claimed { id, run, attempt, chain, .. } = *claimed;
-        let resident = Resident { number, since: Instant::now(), run, attempt, chain, grants, resume };
+        let resident = Resident { number, since: Instant::now(), run, attempt, chain, seen, grants, resume };
         if let Some(before) = all.by_id.insert(id, resident) {
             all.by_age.remove(&before.number);
         }
@@ -99,9 +104,20 @@ impl Residents {
         Some(Place { all: self.all.clone(), id, number, resumed })
     }
 
+    /// The highest arrival that a workflow has loaded which waits here.
+    pub(super) fn seen(&self, id: ExecutionId) -> Option<i32> {
+        self.lock().by_id.get(&id).map(|resident| resident.seen)
+    }
+
     /// Hands a claimed workflow to its resident. Given back is what has to be replayed: nobody is here, somebody else ran it since, or its
     /// module may no longer touch what it could.
-    pub(super) fn resume(&self, claimed: Claimed, hands: Hands, grants: &Grants) -> Result<(), Box<(Claimed, Hands)>> {
+    pub(super) fn resume(
+        &self,
+        claimed: Claimed,
+        hands: Hands,
+        grants: &Grants,
+        news: Option<Vec<News>>,
+    ) -> Result<(), Box<(Claimed, Hands)>> {
         let Some(resident) = self.lock().remove(claimed.id) else { return Err(Box::new((claimed, hands))) };
         let goes_on = resident.run + 1 == claimed.run
             && resident.attempt == claimed.attempt
@@ -110,8 +126,8 @@ impl Residents {
         if !goes_on {
             return Err(Box::new((claimed, hands)));
         }
-        let unheard = resident.resume.send(Resumption { claimed, hands });
-        unheard.map_err(|Resumption { claimed, hands }| Box::new((claimed, hands)))
+        let unheard = resident.resume.send(Resumption { claimed, hands, news });
+        unheard.map_err(|Resumption { claimed, hands, .. }| Box::new((claimed, hands)))
     }
 
     /// Drops everybody, for good.

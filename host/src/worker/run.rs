@@ -6,6 +6,7 @@ use std::time::Duration;
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, Verdict};
 use currant_core::executions::{Failure, Kind};
+use currant_core::inbox::News;
 use currant_core::retry::{self, Next};
 use tracing::{Instrument, debug, error, info_span, warn};
 
@@ -21,13 +22,18 @@ use crate::runtime::Module;
 const RATE_LIMITED_AT_MOST: i16 = 100;
 
 /// Runs a claimed execution until it ended, failed, was suspended, or is no longer ours.
-pub(crate) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands) {
+/// `news` is what has arrived for a workflow that waits in memory, if it was loaded.
+pub(crate) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Hands, news: Option<Vec<News>>) {
     let span = info_span!(
         "run", execution.id = %claimed.id, execution.run = claimed.run, function.name = %claimed.function,
         queue.name = %claimed.queue, attempt = claimed.attempt
     );
     async {
-        let (claimed, hands) = match workflow::resume(&services, claimed, hands).await {
+        if !hands.take_slot().await {
+            debug!("no slot comes free: given back");
+            return settle(&services, activation(&claimed, Fate::Returned)).await;
+        }
+        let (claimed, hands) = match workflow::resume(&services, claimed, hands, news).await {
             Ok(()) => return,
             Err(to_start) => *to_start,
         };
@@ -54,7 +60,15 @@ pub(crate) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands)
 
 /// An activation that writes nothing but its fate.
 pub(super) fn activation(claimed: &Claimed, fate: Fate) -> Activation {
-    Activation { id: claimed.id, run: claimed.run, workflow: None, logs: Vec::new(), fate }
+    Activation {
+        id: claimed.id,
+        run: claimed.run,
+        claimed_at: claimed.claimed_at,
+        alone: claimed.is_alone(),
+        workflow: None,
+        logs: Vec::new(),
+        fate,
+    }
 }
 
 /// Writes a fate that ends the run, whatever it takes. Written twice it is written once: the first time takes the run's row away.

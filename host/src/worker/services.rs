@@ -1,18 +1,23 @@
 //! What the parts of a worker share.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Verdict};
 use currant_core::ids::{ExecutionId, ModuleName, QueueName, WorkerId};
 use currant_core::modules;
 use sqlx::PgPool;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::commit::{Committer, Written};
 use super::held_back::HeldBack;
+use super::pace::Pace;
 use super::registry::{Registry, Stoppable};
 use super::residents::Residents;
 use super::settings::{ResidentSettings, WorkerSettings};
@@ -25,8 +30,10 @@ use crate::runtime::Runtime;
 const GRANTS_FRESH: Duration = Duration::from_secs(1);
 
 /// A slot is free again as soon as its guest has returned, so that the next one runs while the end of this one is written. When the
-/// database is slow to write, so many unwritten ends per slot are enough: a crash would have them all done again.
-const ROOM_PER_SLOT: usize = 3;
+/// database is slow to write, so many per slot are enough, with those that were claimed ahead: a crash would have them all done again.
+const ROOM_PER_SLOT: usize = 8;
+/// What waits for a slot for longer than this is given back: whoever has one free may begin it.
+const WAITS_AT_MOST: Duration = Duration::from_secs(1);
 
 /// What the parts of a worker share, for as long as it holds one lease.
 pub(crate) struct Services {
@@ -37,12 +44,19 @@ pub(crate) struct Services {
     pub(crate) settings: WorkerSettings,
     /// Guests that may still run.
     slots: Arc<Semaphore>,
-    /// Executions that may still be claimed: those that run, and those whose fate is being written.
+    /// Executions that may still be claimed: those that wait for a slot or run, and those whose fate is being written.
     room: Arc<Semaphore>,
+    /// Claimed, and without a slot so far.
+    waiting: AtomicUsize,
+    pace: Pace,
+    /// There may be something to claim for.
+    capacity: Notify,
+    /// Nothing begins any more.
+    draining: CancellationToken,
     /// Something may be claimable.
-    pub(crate) work: Arc<Notify>,
+    pub(crate) work: Notify,
     /// Queues in which something waits for their limits.
-    pub(crate) held_back: Arc<HeldBack>,
+    pub(crate) held_back: HeldBack,
     /// A deployment may wait for its inspection.
     pub(crate) deployments: Notify,
     /// A running task's cancellation may have been requested.
@@ -51,8 +65,8 @@ pub(crate) struct Services {
     pub(crate) due: Timers,
     /// When the next execution can be claimed.
     pub(crate) claimable: Timers,
-    /// The runs that this worker has in its hands, from their claim until they have written their fate.
-    held: Arc<Mutex<HashSet<(ExecutionId, i32)>>>,
+    /// The claims that this worker has in its hands, until they have written their fate.
+    held: Mutex<HashSet<(ExecutionId, DateTime<Utc>)>>,
     pub(crate) tasks: Registry<Arc<TaskRun>>,
     pub(crate) workflows: Registry<StopFlag>,
     /// Workflows that wait in memory.
@@ -80,15 +94,19 @@ impl Services {
             committer,
             slots: Arc::new(Semaphore::new(settings.slots as usize)),
             room: Arc::new(Semaphore::new(settings.slots as usize * ROOM_PER_SLOT)),
+            waiting: AtomicUsize::new(0),
+            pace: Pace::default(),
+            capacity: Notify::new(),
+            draining: CancellationToken::new(),
             residents: Residents::new(residents),
             settings,
-            work: Arc::new(Notify::new()),
-            held_back: Arc::default(),
+            work: Notify::new(),
+            held_back: HeldBack::default(),
             deployments: Notify::new(),
             cancellations: Notify::new(),
             due: Timers::default(),
             claimable: Timers::default(),
-            held: Arc::default(),
+            held: Mutex::default(),
             tasks: Registry::default(),
             workflows: Registry::default(),
             runs: TaskTracker::new(),
@@ -96,32 +114,42 @@ impl Services {
         }
     }
 
-    /// Waits until there is a free slot, and room for who takes it.
-    pub(crate) async fn free_slot(&self) {
-        for free in [&self.room, &self.slots] {
-            drop(free.acquire().await);
+    /// Waits until there is something to claim for.
+    pub(crate) async fn capacity(&self) {
+        while self.wanted() == 0 {
+            self.capacity.notified().await;
         }
     }
 
-    /// How many executions may be claimed now.
-    pub(crate) fn free_slots(&self) -> usize {
-        self.slots.available_permits().min(self.room.available_permits())
+    /// How many executions to claim now: for the free slots, and ahead of them. None while half of those that were claimed ahead still wait.
+    pub(crate) fn wanted(&self) -> usize {
+        let (free, waiting) = (self.slots.available_permits(), self.waiting.load(Ordering::SeqCst));
+        let ahead = self.pace.ahead();
+        if 2 * waiting.saturating_sub(free) > ahead {
+            return 0;
+        }
+        (free + ahead - waiting).min(self.room.available_permits())
     }
 
-    /// Takes a claimed run into the worker's hands, until the answer is dropped.
-    pub(crate) fn hold(&self, id: ExecutionId, run: i32, queue: QueueName) -> Hands {
-        let take = |free: &Arc<Semaphore>| {
-            free.clone().try_acquire_owned().expect("only the claim loop takes permits, and it counted them")
-        };
-        self.held.lock().expect("no panic while held").insert((id, run));
-        let (held_back, work) = (self.held_back.clone(), self.work.clone());
-        let (slot, _room) = (Some(take(&self.slots)), take(&self.room));
-        Hands { all: self.held.clone(), this: (id, run), queue, held_back, work, slot, _room }
+    /// A slot, or room, came free.
+    fn freed(&self) {
+        if self.wanted() > 0 {
+            self.capacity.notify_one();
+        }
     }
 
-    /// Whether a run is in the worker's hands.
-    pub(crate) fn holds(&self, id: ExecutionId, run: i32) -> bool {
-        self.held.lock().expect("no panic while held").contains(&(id, run))
+    /// Takes a claim into the worker's hands, until the answer is dropped.
+    pub(crate) fn hold(self: &Arc<Services>, claimed: &Claimed) -> Hands {
+        let this = (claimed.id, claimed.claimed_at);
+        self.held.lock().expect("no panic while held").insert(this);
+        let room = self.room.clone().try_acquire_owned().expect("only the claim loop takes permits, and it counted them");
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        Hands { services: self.clone(), this, queue: claimed.queue.clone(), seat: Seat::Waiting, room: Some(room) }
+    }
+
+    /// Whether a claim is in the worker's hands.
+    pub(crate) fn holds(&self, id: ExecutionId, claimed_at: DateTime<Utc>) -> bool {
+        self.held.lock().expect("no panic while held").contains(&(id, claimed_at))
     }
 
     /// What a module may touch now. No module, no grants.
@@ -150,42 +178,76 @@ impl Services {
 
     /// The worker shuts down: tasks that listen stop early, workflows go back at their next wait at the latest.
     pub(crate) fn ask_all_to_stop(&self) {
+        self.draining.cancel();
         self.residents.close();
         self.tasks.for_each(|task| task.shut_down());
     }
 
     /// Nothing that runs is ours any more.
     pub(crate) fn abandon_all(&self) {
+        self.draining.cancel();
         self.residents.close();
         self.tasks.stop_all(Stop::Abandoned);
         self.workflows.stop_all(Stop::Abandoned);
     }
 }
 
-/// Keeps a run in its worker's hands, and in its slot.
+/// Keeps a run in its worker's hands.
 pub(crate) struct Hands {
-    all: Arc<Mutex<HashSet<(ExecutionId, i32)>>>,
-    this: (ExecutionId, i32),
+    services: Arc<Services>,
+    this: (ExecutionId, DateTime<Utc>),
     queue: QueueName,
-    held_back: Arc<HeldBack>,
-    work: Arc<Notify>,
-    slot: Option<OwnedSemaphorePermit>,
-    _room: OwnedSemaphorePermit,
+    seat: Seat,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// Where a run is with respect to the slots.
+enum Seat {
+    Waiting,
+    Slot { _taken: OwnedSemaphorePermit },
+    Left,
 }
 
 impl Hands {
+    /// Waits for a slot. False when there will be none soon: the worker stops, or all of them are taken for longer than was foreseen.
+    pub(crate) async fn take_slot(&mut self) -> bool {
+        let slots = self.services.slots.clone();
+        let slot = match slots.clone().try_acquire_owned() {
+            Ok(slot) => slot,
+            Err(_) => tokio::select! {
+                biased;
+                () = self.services.draining.cancelled() => return false,
+                slot = slots.acquire_owned() => slot.expect("never closed"),
+                () = tokio::time::sleep(WAITS_AT_MOST) => return false,
+            },
+        };
+        self.sit(Seat::Slot { _taken: slot });
+        !self.services.draining.is_cancelled()
+    }
+
     /// The guest has returned: another one may run while this run's fate is written.
     pub(crate) fn free_slot(&mut self) {
-        self.slot = None;
+        self.sit(Seat::Left);
+    }
+
+    fn sit(&mut self, seat: Seat) {
+        match std::mem::replace(&mut self.seat, seat) {
+            Seat::Waiting => drop(self.services.waiting.fetch_sub(1, Ordering::SeqCst)),
+            Seat::Slot { .. } => self.services.pace.returned(),
+            Seat::Left => {}
+        }
+        self.services.freed();
     }
 }
 
 impl Drop for Hands {
     fn drop(&mut self) {
-        self.all.lock().expect("no panic while held").remove(&self.this);
+        self.room = None;
+        self.sit(Seat::Left);
+        self.services.held.lock().expect("no panic while held").remove(&self.this);
         // It counted against its queue's limits, and somebody waits there.
-        if self.held_back.release(self.queue.as_str()) {
-            self.work.notify_one();
+        if self.services.held_back.release(self.queue.as_str()) {
+            self.services.work.notify_one();
         }
     }
 }

@@ -7,6 +7,7 @@ use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites};
 use currant_core::executions::{Failure, Kind, StartOptions};
 use currant_core::ids::FunctionName;
+use currant_core::inbox::News;
 use currant_core::values::Json;
 use currant_core::{inbox, journal as record};
 use futures_util::FutureExt;
@@ -26,12 +27,17 @@ use crate::journal::{BeganStep, Blocked, Divergence, Fault, Journal, Wait, Write
 use crate::runtime::Module;
 
 /// Hands a claimed workflow to its instance, if it waits in memory. Given back is what has to be started.
-pub(super) async fn resume(services: &Services, claimed: Claimed, hands: Hands) -> Result<(), Box<(Claimed, Hands)>> {
+pub(super) async fn resume(
+    services: &Services,
+    claimed: Claimed,
+    hands: Hands,
+    news: Option<Vec<News>>,
+) -> Result<(), Box<(Claimed, Hands)>> {
     if claimed.kind != Kind::Workflow {
         return Err(Box::new((claimed, hands)));
     }
     match services.grants(claimed.module.as_deref()).await {
-        Ok(grants) => services.residents.resume(claimed, hands, &grants),
+        Ok(grants) => services.residents.resume(claimed, hands, &grants, news),
         // It will be asked again, and said what is wrong.
         Err(_) => Err(Box::new((claimed, hands))),
     }
@@ -96,8 +102,15 @@ enum Unreadable {
 }
 
 async fn load(services: &Services, claimed: &Claimed, module: &Module) -> Result<Journal, Unreadable> {
-    let rows = record::load(&services.pool, claimed.id, claimed.chain).await.map_err(Unreadable::Database)?;
-    let news = inbox::load(&services.pool, claimed.id, 0).await.map_err(Unreadable::Database)?;
+    // Nothing can be on record before its first run, and what has arrived since it was claimed keeps it from suspending.
+    let rows = match claimed.run {
+        1 => Vec::new(),
+        _ => record::load(&services.pool, claimed.id, claimed.chain).await.map_err(Unreadable::Database)?,
+    };
+    let news = match claimed.has_news {
+        false => Vec::new(),
+        true => inbox::load(&services.pool, claimed.id, 0).await.map_err(Unreadable::Database)?,
+    };
     let mut journal =
         Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at).map_err(Unreadable::Corrupted)?;
     journal.arrived(news, claimed.claimed_at);
@@ -208,7 +221,7 @@ impl WorkflowRun {
     /// Writes, and suspends the run unless there is news; then waits in memory for its next claim. Returns when the guest may look again.
     async fn suspend(&self, blocked: Blocked, seen: i32) {
         let Blocked { until, shortest_new_timer } = blocked;
-        let place = self.services.residents.place(&self.claimed(), self.grants.clone());
+        let place = self.services.residents.place(&self.claimed(), seen, self.grants.clone());
         let resident_on = place.as_ref().map(|_| self.services.id);
         let suspends = Fate::Suspends { until, shortest_new_timer_ms: shortest_new_timer, seen, resident_on };
         match self.write(suspends).await {
@@ -233,15 +246,21 @@ impl WorkflowRun {
             Some(place) => place.resumed().await,
             None => None,
         };
-        let Some(Resumption { claimed, hands }) = resumed else { return self.leave(Over::Gone).await };
+        let Some(Resumption { claimed, hands, news }) = resumed else { return self.leave(Over::Gone).await };
         debug!(execution.run = claimed.run, "goes on in memory");
         let (id, at) = (claimed.id, claimed.claimed_at);
         self.logs.begin(at);
         let registered = self.services.workflows.enter(id, self.stop.clone());
         let claim = Claim { claimed: Arc::new(claimed), hands, _registered: registered };
         *self.claim.lock().expect("no panic while held") = Some(claim);
-        let seen = self.journal().seen();
-        match inbox::load(&self.services.pool, id, seen).await {
+        let news = match news {
+            Some(news) => Ok(news),
+            None => {
+                let seen = self.journal().seen();
+                inbox::load(&self.services.pool, id, seen).await
+            }
+        };
+        match news {
             Ok(news) => self.journal().arrived(news, at),
             Err(error) => {
                 warn!(error = causes(&error), "its news cannot be read now; the workflow goes back");

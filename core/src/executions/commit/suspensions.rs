@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
 
 use super::{Batch, Fate, milliseconds};
 use crate::Error;
@@ -38,17 +38,13 @@ pub(super) async fn suspend(
         .fetch_all(&mut *connection)
         .await?;
     let refused: Vec<_> = wanting.iter().filter(|(id, ..)| !suspended.contains(id)).collect();
-    let mut news: BTreeMap<_, Vec<News>> = refused.iter().map(|(id, ..)| (*id, Vec::new())).collect();
     if refused.is_empty() {
-        return Ok(news);
+        return Ok(BTreeMap::new());
     }
-    let rows = sqlx::query(sql::INBOX_UNSEEN)
-        .bind(refused.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
-        .bind(refused.iter().map(|(.., seen, _)| *seen).collect::<Vec<_>>())
-        .fetch_all(connection)
-        .await?;
-    for row in &rows {
-        news.entry(row.try_get("workflow_id")?).or_default().push(inbox::read(row)?);
+    let seen: Vec<_> = refused.iter().map(|(id, .., seen, _)| (*id, *seen)).collect();
+    let mut news = inbox::unseen(connection, &seen).await?;
+    for (id, ..) in refused {
+        news.entry(*id).or_default();
     }
     Ok(news)
 }

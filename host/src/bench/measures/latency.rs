@@ -126,7 +126,7 @@ impl Bench<'_> {
 }
 
 async fn told(listener: &mut Listener, of: ExecutionId) {
-    while listener.next().await != (Hint::Ended { id: Some(of) }) {}
+    while !matches!(listener.next().await, Hint::Ended { ids } if ids.contains(&of)) {}
 }
 
 fn task() -> Result<NewExecution> {
