@@ -50,6 +50,7 @@ statements! {
     INBOX_DELIVER = "inbox/deliver.sql";
     INBOX_UNSEEN = "inbox/unseen.sql";
     JOURNAL_APPEND = "journal/append.sql";
+    JOURNAL_APPEND_ALONE = "journal/append_alone.sql";
     JOURNAL_HISTORY = "journal/history.sql";
     JOURNAL_LOAD = "journal/load.sql";
     MAINTENANCE_FIND_LOST = "maintenance/find_lost.sql";

@@ -14,6 +14,7 @@ mod workflows;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
 use sqlx::{Acquire, PgConnection, Row};
 
 use super::{Failure, Kind, StartOptions};
@@ -45,11 +46,26 @@ pub struct Activation {
     pub fate: Fate,
 }
 
+/// How much an activation writes. The most frequent ones are written by one statement, when they are among themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Nothing but the end of a task that concerns nobody else's rows.
+    Ends,
+    /// Nothing but journal entries of a run that goes on.
+    Appends,
+    /// Anything.
+    Any,
+}
+
 impl Activation {
-    /// Whether this is nothing but the end of a task that concerns nobody else's rows. Such ends are written by one statement, when they are
-    /// among themselves.
-    pub fn ends_alone(&self) -> bool {
-        self.alone && self.logs.is_empty() && self.workflow.is_none() && matches!(self.fate, Fate::Ends(_))
+    /// How much it writes.
+    pub fn shape(&self) -> Shape {
+        match (&self.workflow, &self.fate) {
+            _ if !self.logs.is_empty() => Shape::Any,
+            (None, Fate::Ends(_)) if self.alone => Shape::Ends,
+            (Some(writes), Fate::GoesOn) if writes.only_appends() => Shape::Appends,
+            _ => Shape::Any,
+        }
     }
 }
 
@@ -73,6 +89,12 @@ pub struct WorkflowWrites {
 }
 
 impl WorkflowWrites {
+    fn only_appends(&self) -> bool {
+        let WorkflowWrites { chain: _, pin, entries, children, cancels, delivered, publish } = self;
+        let nothing_else = pin.is_none() && publish.is_none();
+        !entries.is_empty() && nothing_else && children.is_empty() && cancels.is_empty() && delivered.is_empty()
+    }
+
     /// Whether the workflow's own row is written: by itself, or by what it attaches to or gives up, which may have ended.
     fn touches_its_row(&self) -> bool {
         self.pin.is_some()
@@ -205,8 +227,12 @@ impl<'a> Batch<'a> {
 /// Writes a batch. At most one activation of an execution may be in it. When the database refuses one of them the whole batch fails, and
 /// may be tried again in parts.
 pub async fn commit(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<Verdict>, Error> {
-    if let Some(ends) = endings::alone(batch) {
-        return endings::end_alone(connection, batch, &ends?).await;
+    let all = |shape| batch.iter().all(|activation| activation.shape() == shape);
+    if all(Shape::Ends) {
+        return written_alone(batch, endings::end_alone(connection, batch).await);
+    }
+    if all(Shape::Appends) {
+        return written_alone(batch, workflows::append_alone(connection, batch).await);
     }
     let mut transaction = connection.begin().await?;
     children::lock_keys(&mut transaction, batch).await?;
@@ -239,6 +265,21 @@ pub async fn commit(connection: &mut PgConnection, batch: &[Activation]) -> Resu
             (true, None) => Verdict::Written { at },
         })
         .collect())
+}
+
+/// The verdicts on activations that were fenced and written by one statement, which answered those that are written. It was its own COMMIT:
+/// when the connection breaks, nobody knows.
+fn written_alone(batch: &[Activation], answer: Result<Vec<PgRow>, Error>) -> Result<Vec<Verdict>, Error> {
+    let rows = answer.map_err(|error| match error {
+        Error::Database(error) if connection_broke(&error) => Error::UnknownCommit(error),
+        error => error,
+    })?;
+    let mut written: BTreeMap<ExecutionId, DateTime<Utc>> = BTreeMap::new();
+    for row in &rows {
+        written.insert(row.try_get("id")?, row.try_get("at")?);
+    }
+    let verdict = |of: &Activation| written.get(&of.id).map_or(Verdict::Lost, |at| Verdict::Written { at: *at });
+    Ok(batch.iter().map(verdict).collect())
 }
 
 /// What the fence says of a run that is still its worker's.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use currant_core::notify::ENDED;
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgNotification};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -94,16 +94,19 @@ async fn keep_in_flight(pool: &PgPool, function: &str, at_once: i64) -> Result<(
     let input = TEN.to_string();
     enqueue(pool, function, &input, at_once, Some("flows")).await?;
     loop {
-        listener.recv().await?;
-        let mut ended = 1;
+        let mut ended = told(&listener.recv().await?);
         // Replaced together: a statement for each would be a load of its own.
         let gathered = Instant::now() + GATHER;
-        while let Ok(told) = tokio::time::timeout_at(gathered, listener.recv()).await {
-            told?;
-            ended += 1;
+        while let Ok(notification) = tokio::time::timeout_at(gathered, listener.recv()).await {
+            ended += told(&notification?);
         }
         enqueue(pool, function, &input, ended, Some("flows")).await?;
     }
+}
+
+/// Of how many ends a notification tells.
+fn told(notification: &PgNotification) -> i64 {
+    notification.payload().split(',').count() as i64
 }
 
 /// Starts so many executions.

@@ -4,7 +4,8 @@
 //! written at once, and a thousand concurrent ones share a commit. A run has at most one activation in here at a time.
 
 use currant_core::Error;
-use currant_core::executions::commit::{Activation, Verdict, commit};
+use currant_core::executions::commit::{Activation, Shape, Verdict, commit};
+use futures_util::future::join_all;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -56,13 +57,10 @@ impl Committer {
 async fn gather(pool: PgPool, mut submissions: mpsc::Receiver<Submission>) {
     let mut batch = Vec::with_capacity(BATCH);
     while submissions.recv_many(&mut batch, BATCH).await > 0 {
-        let (alone, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut batch).into_iter().partition(|of: &Submission| of.activation.ends_alone());
-        for batch in [alone, others] {
-            if !batch.is_empty() {
-                write_batch(&pool, batch).await;
-            }
-        }
+        let mut of_shape = |shape| batch.extract_if(.., |of| of.activation.shape() == shape).collect::<Vec<_>>();
+        let groups = [Shape::Ends, Shape::Appends, Shape::Any].map(&mut of_shape);
+        // At once, so that they share a write to the disk.
+        join_all(groups.into_iter().filter(|group| !group.is_empty()).map(|group| write_batch(&pool, group))).await;
     }
 }
 

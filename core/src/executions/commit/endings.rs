@@ -1,13 +1,10 @@
 //! Ends: the outcome is written, what is left of a workflow is cleared away, and whoever waits is told.
 
-use std::collections::BTreeMap;
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 
-use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, Row};
-
-use super::{Activation, Batch, Ending, Fate, Verdict};
+use super::{Activation, Batch, Ending, Fate};
 use crate::Error;
-use crate::error::connection_broke;
 use crate::ids::ExecutionId;
 use crate::sql;
 use crate::values::Json;
@@ -22,63 +19,44 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    fn push(&mut self, id: ExecutionId, ending: &Ending) -> Result<(), Error> {
-        let (status, result, failure) = match ending {
-            Ending::Completed(result) => ("completed", Some(result.clone()), None),
-            Ending::Failed(failure) => ("failed", None, Some(Json::of(failure)?)),
-            Ending::Cancelled(failure) => ("cancelled", None, Some(Json::of(failure)?)),
-            Ending::TimedOut(failure) => ("timed_out", None, Some(Json::of(failure)?)),
-        };
-        self.ids.push(id);
-        self.statuses.push(status);
-        self.results.push(result);
-        self.failures.push(failure);
-        Ok(())
+    /// Those of the activations that end something.
+    fn of<'a>(activations: impl IntoIterator<Item = &'a Activation>) -> Result<Ends, Error> {
+        let mut ends = Ends::default();
+        for of in activations {
+            let Fate::Ends(ending) = &of.fate else { continue };
+            let (status, result, failure) = match ending {
+                Ending::Completed(result) => ("completed", Some(result.clone()), None),
+                Ending::Failed(failure) => ("failed", None, Some(Json::of(failure)?)),
+                Ending::Cancelled(failure) => ("cancelled", None, Some(Json::of(failure)?)),
+                Ending::TimedOut(failure) => ("timed_out", None, Some(Json::of(failure)?)),
+            };
+            ends.ids.push(of.id);
+            ends.statuses.push(status);
+            ends.results.push(result);
+            ends.failures.push(failure);
+        }
+        Ok(ends)
     }
 }
 
-/// The ends of a batch in which everybody is alone and ends, with nothing else to write; none of any other batch.
-pub(super) fn alone(batch: &[Activation]) -> Option<Result<Ends, Error>> {
-    let mut ends = Ends::default();
-    for of in batch {
-        let Fate::Ends(ending) = &of.fate else { return None };
-        if !of.ends_alone() {
-            return None;
-        }
-        if let Err(error) = ends.push(of.id, ending) {
-            return Some(Err(error));
-        }
-    }
-    Some(Ok(ends))
-}
-
-/// Ends them in one statement: it fences them itself, and is its own transaction.
-pub(super) async fn end_alone(connection: &mut PgConnection, batch: &[Activation], ends: &Ends) -> Result<Vec<Verdict>, Error> {
+/// Ends tasks that concern nobody else's rows. Answers those that are written.
+pub(super) async fn end_alone(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<PgRow>, Error> {
+    let ends = Ends::of(batch)?;
     let written = sqlx::query(sql::COMMIT_END_ALONE)
-        .bind(&ends.ids)
+        .bind(ends.ids)
         .bind(batch.iter().map(|of| of.run).collect::<Vec<_>>())
         .bind(batch.iter().map(|of| of.claimed_at).collect::<Vec<_>>())
-        .bind(&ends.statuses)
-        .bind(&ends.results)
-        .bind(&ends.failures)
+        .bind(ends.statuses)
+        .bind(ends.results)
+        .bind(ends.failures)
         .fetch_all(connection)
-        .await
-        // It was its own COMMIT: when the connection breaks, nobody knows.
-        .map_err(|error| if connection_broke(&error) { Error::UnknownCommit(error) } else { Error::from(error) })?;
-    let written: BTreeMap<ExecutionId, DateTime<Utc>> =
-        written.iter().map(|row| Ok((row.try_get("id")?, row.try_get("at")?))).collect::<Result<_, sqlx::Error>>()?;
-    let verdict = |of: &Activation| written.get(&of.id).map_or(Verdict::Lost, |at| Verdict::Written { at: *at });
-    Ok(batch.iter().map(verdict).collect())
+        .await?;
+    Ok(written)
 }
 
 /// Ends executions.
 pub(super) async fn end(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let mut ends = Ends::default();
-    for of in &batch.activations {
-        if let Fate::Ends(ending) = &of.fate {
-            ends.push(of.id, ending)?;
-        }
-    }
+    let ends = Ends::of(batch.activations.iter().copied())?;
     if ends.ids.is_empty() {
         return Ok(());
     }

@@ -1,8 +1,9 @@
 //! What a workflow writes of itself: its journal, what it has read, what it published.
 
 use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 
-use super::{Batch, Fate};
+use super::{Activation, Batch, Fate};
 use crate::Error;
 use crate::sql;
 
@@ -27,6 +28,30 @@ pub(super) async fn append(connection: &mut PgConnection, batch: &Batch<'_>) -> 
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Appends to the journals of runs that only go on. Answers those that are written.
+pub(super) async fn append_alone(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<PgRow>, Error> {
+    let entries: Vec<_> = batch
+        .iter()
+        .filter_map(|of| Some((of, of.workflow.as_ref()?)))
+        .flat_map(|(of, writes)| writes.entries.iter().map(move |entry| (of, writes.chain, entry)))
+        .collect();
+    let written = sqlx::query(sql::JOURNAL_APPEND_ALONE)
+        .bind(entries.iter().map(|(of, _, _)| of.id).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(of, _, _)| of.run).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(of, _, _)| of.claimed_at).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, chain, _)| *chain).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, _, entry)| entry.position).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, _, entry)| entry.kind.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, _, entry)| entry.operation.map(|operation| operation as i32)).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, _, entry)| entry.name.as_deref()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, _, entry)| entry.hash.map(|hash| hash.to_vec())).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, _, entry)| entry.body.clone()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, _, entry)| entry.at).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+    Ok(written)
 }
 
 /// What is delivered leaves the inbox.
