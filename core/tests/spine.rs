@@ -105,7 +105,7 @@ impl Bundle {
 }
 
 fn ends(of: &Claimed, fate: Fate) -> Activation {
-    Activation { id: of.id, run: of.run, workflow: None, logs: Vec::new(), fate }
+    Activation { id: of.id, run: of.run, workflow: None, logs: Vec::new(), progress: None, fate }
 }
 
 fn writes(of: &Claimed, workflow: WorkflowWrites, fate: Fate) -> Activation {

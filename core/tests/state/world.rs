@@ -225,7 +225,7 @@ pub(crate) fn failure(code: &str) -> Failure {
 
 /// What a run writes when it writes nothing but its fate.
 pub(crate) fn activation(run: &Claimed, fate: Fate) -> Activation {
-    Activation { id: run.id, run: run.run, workflow: None, logs: Vec::new(), fate }
+    Activation { id: run.id, run: run.run, workflow: None, logs: Vec::new(), progress: None, fate }
 }
 
 /// What a workflow's run writes.

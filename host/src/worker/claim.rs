@@ -121,7 +121,7 @@ async fn give_back_forgotten(services: &Services) -> Result<(), currant_core::Er
     for (id, run) in workers::claimed(&services.pool, services.id).await? {
         if !services.holds(id, run) {
             info!(execution.id = %id, "claimed without our knowledge: given back");
-            let given_back = Activation { id, run, workflow: None, logs: Vec::new(), fate: Fate::Returned };
+            let given_back = Activation { id, run, workflow: None, logs: Vec::new(), progress: None, fate: Fate::Returned };
             services.committer.write(given_back).await;
         }
     }

@@ -54,7 +54,7 @@ pub(crate) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands)
 
 /// An activation that writes nothing but its fate.
 pub(super) fn activation(claimed: &Claimed, fate: Fate) -> Activation {
-    Activation { id: claimed.id, run: claimed.run, workflow: None, logs: Vec::new(), fate }
+    Activation { id: claimed.id, run: claimed.run, workflow: None, logs: Vec::new(), progress: None, fate }
 }
 
 /// Writes a fate that ends the run, whatever it takes. Written twice it is written once: the first time takes the run's row away.
@@ -75,7 +75,10 @@ pub(super) async fn settle(services: &Services, activation: Activation) {
             let failure =
                 Failure::of_host("invalid-value", format!("the result cannot be stored: {}", causes(&rejected)), false);
             let fate = Fate::Ends(Ending::Failed(failure));
-            let _ = services.committer.write(Activation { workflow: None, logs: Vec::new(), fate, ..activation }).await;
+            let _ = services
+                .committer
+                .write(Activation { workflow: None, logs: Vec::new(), progress: None, fate, ..activation })
+                .await;
         }
         Written::Answered(Verdict::Lost) => debug!("taken over, or written before"),
         _ => {
