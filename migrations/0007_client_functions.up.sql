@@ -88,7 +88,8 @@ begin
     if concurrency_key = '' or char_length(concurrency_key) > 255 then
         raise exception 'concurrency_key must have 1 to 255 characters' using errcode = 'CU400';
     end if;
-    if array_ndims(tags) > 1
+    -- Drivers read lists that begin with their first element.
+    if array_ndims(tags) > 1 or array_lower(tags, 1) <> 1
        or exists (select from unnest(tags) as tag where coalesce(tag, '') = '' or char_length(tag) > 255)
     then
         raise exception 'tags is a list of words of 1 to 255 characters' using errcode = 'CU400';

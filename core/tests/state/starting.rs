@@ -163,6 +163,7 @@ async fn wrong_arguments_are_refused_with_what_is_wrong() {
     refused("select currant.enqueue('charge', tags => array['a', null])").await;
     refused("select currant.enqueue('charge', tags => array['a', ''])").await;
     refused("select currant.enqueue('charge', tags => array[['a', 'b'], ['c', 'd']])").await;
+    refused("select currant.enqueue('charge', tags => '[5:6]={a,b}')").await;
     refused("select currant.enqueue('charge', to_json(repeat('x', 5000000)))").await;
     refused("select currant.enqueue_many('Check Out', array['1']::json[])").await;
     refused("select currant.enqueue_many('charge', array['1']::json[], queue => 'No')").await;
@@ -186,7 +187,7 @@ async fn the_strangest_request_that_is_accepted_stops_nobody() {
         "select id from currant.enqueue('charge', total_timeout => '170000000 years', retries => 2147483647)".into(),
         "select id from currant.enqueue('charge', (repeat('[', 5000) || repeat(']', 5000))::json)".into(),
         "select id from currant.enqueue('charge', '1e100000')".into(),
-        "select id from currant.enqueue('charge', tags => '[5:6]={a,b}', task_id => E'\\e[2J\\n', priority => -32768)".into(),
+        "select id from currant.enqueue('charge', tags => '{a,b}', task_id => E'\\e[2J\\n', priority => -32768)".into(),
         "select id from currant.enqueue('charge', trace_context => '[1]')".into(),
         "select id from currant.enqueue('charge', trace_context => '{\"baggage\": {\"a\": {\"b\": [1]}}}')".into(),
     ] {
