@@ -187,7 +187,7 @@ async fn the_strangest_request_that_is_accepted_stops_nobody() {
         "select id from currant.enqueue('charge', total_timeout => '170000000 years', retries => 2147483647)".into(),
         "select id from currant.enqueue('charge', (repeat('[', 5000) || repeat(']', 5000))::json)".into(),
         "select id from currant.enqueue('charge', '1e100000')".into(),
-        "select id from currant.enqueue('charge', tags => '{a,b}', task_id => E'\\e[2J\\n', priority => -32768)".into(),
+        "select id from currant.enqueue('charge', tags => '{a,b}', task_id => E'\\x1b[2J\\n', priority => -32768)".into(),
         "select id from currant.enqueue('charge', trace_context => '[1]')".into(),
         "select id from currant.enqueue('charge', trace_context => '{\"baggage\": {\"a\": {\"b\": [1]}}}')".into(),
     ] {
