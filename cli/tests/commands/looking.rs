@@ -432,7 +432,7 @@ async fn data_that_nobody_can_have_is_no_success_and_talk_that_nobody_hears_chan
 #[tokio::test]
 async fn a_key_with_control_characters_stays_in_its_line() {
     let cli = Cli::with_shop().await;
-    cli.sql("select currant.enqueue('charge', task_id => E'a\\nb\\e[2Jc')").await;
+    cli.sql("select currant.enqueue('charge', task_id => E'a\\nb\\x1b[2Jc')").await;
     let shown = cli.run(&["list"]);
     assert!(shown.ends_with("  a\u{fffd}b\u{fffd}[2Jc"), "{shown}");
 }
