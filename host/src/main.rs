@@ -45,7 +45,7 @@ enum Command {
 #[derive(Args)]
 struct Database {
     /// Where the database is: postgres://user@host:port/name [env: CURRANT_DATABASE_URL]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     database_url: Option<String>,
 }
 
