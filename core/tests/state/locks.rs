@@ -10,7 +10,7 @@ use currant_core::ids::{ExecutionId, TaskId};
 use currant_core::{Client, Error, maintenance};
 use sqlx::{Connection, PgPool};
 
-use crate::world::{World, activation, asked, child, completes, decides, failure, json, starts, waits};
+use crate::world::{World, activation, asked, blocked, child, completes, decides, failure, json, starts, waits};
 
 /// A workflow with a child and a grandchild, all of them workflows that are claimed.
 struct Family {
@@ -45,7 +45,7 @@ where
 
     let mut operating = tokio::spawn(operation(world.pool().clone(), family.root.clone()));
     tokio::select! {
-        () = somebody_waits(world) => {}
+        () = blocked(world) => {}
         ended = &mut operating => panic!("it does not need the first row at all: {ended:?}"),
     }
     sqlx::query(lock).bind(last).execute(&mut *holding).await.expect("who waits for the first row holds no later one");
@@ -121,22 +121,6 @@ async fn a_timeout_keeps_the_order() {
     .await;
 }
 
-/// Waits until somebody waits for a lock.
-async fn somebody_waits(world: &World) {
-    loop {
-        let waiting: bool = sqlx::query_scalar(
-            "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')",
-        )
-        .fetch_one(world.pool())
-        .await
-        .unwrap();
-        if waiting {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test]
 async fn a_retry_locks_the_keys_of_a_family_in_their_order() {
     let world = World::new().await;
@@ -157,7 +141,7 @@ async fn a_retry_locks_the_keys_of_a_family_in_their_order() {
     sqlx::query(lock).bind("B-child").execute(&mut *holding).await.unwrap();
     let client = world.client.clone();
     let retrying = tokio::spawn(async move { client.retry(&parent.id, false).await.unwrap() });
-    somebody_waits(&world).await;
+    blocked(&world).await;
     sqlx::query(lock).bind("a-parent").execute(&mut *holding).await.expect("who waits for the first key holds no later one");
     holding.rollback().await.unwrap();
     retrying.await.unwrap();

@@ -169,6 +169,22 @@ impl World {
     }
 }
 
+/// Lets a statement of another connection run until it waits for a lock.
+pub(crate) async fn blocked(world: &World) {
+    loop {
+        let waiting: bool = sqlx::query_scalar(
+            "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')",
+        )
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+        if waiting {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn register(pool: &PgPool, lease: Duration) -> WorkerId {
     let id = WorkerId::from(uuid::Uuid::now_v7());
     let worker = NewWorker {
