@@ -106,6 +106,8 @@ create table currant.parked (
     attempt    integer not null,
     run        integer not null,
     forgiven   integer not null,
+    -- As in ready.
+    progress   json,
     deadline   timestamptz,
     expires_at timestamptz
 );

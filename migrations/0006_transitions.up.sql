@@ -194,7 +194,7 @@ begin
     with unclaimed as (
         delete from currant.ready where id = any (ids) returning id, attempt, run, progress
     ), unparked as (
-        delete from currant.parked where id = any (ids) returning id, attempt, run, null::json as progress
+        delete from currant.parked where id = any (ids) returning id, attempt, run, progress
     ), gone as (
         select * from unclaimed union all select * from unparked
     )
@@ -272,8 +272,8 @@ begin
         set deadline = (select asked.deadline from asked where asked.id = workflow.id)
         where workflow.id = any (array(select asked.id from asked where asked.deadline is not null))
     ), parked as (
-        insert into currant.parked (id, function, run_at, attempt, run, forgiven, deadline, expires_at)
-        select asked.id, asked.function, asked.run_at, admit.attempt, admit.run, admit.forgiven, asked.deadline,
+        insert into currant.parked (id, function, run_at, attempt, run, forgiven, progress, deadline, expires_at)
+        select asked.id, asked.function, asked.run_at, admit.attempt, admit.run, admit.forgiven, admit.progress, asked.deadline,
                least(asked.deadline, asked.queue_deadline)
         from asked
         where not asked.is_offered
@@ -316,7 +316,8 @@ begin
             delete from currant.workflows where workflows.id = waiting.id;
             delete from currant.inbox where inbox.workflow_id = waiting.id;
         end if;
-        perform currant.admit(array[waiting.id], array[waiting.run_at], waiting.attempt, waiting.run, waiting.forgiven);
+        perform currant.admit(array[waiting.id], array[waiting.run_at], waiting.attempt, waiting.run, waiting.forgiven,
+                              waiting.progress);
         -- Time that it spent parked counts.
         update currant.ready
         set deadline = coalesce(waiting.deadline, ready.deadline), expires_at = coalesce(waiting.expires_at, ready.expires_at)

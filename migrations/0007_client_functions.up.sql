@@ -47,6 +47,58 @@ $$;
 comment on function currant.claim_key(text, uuid) is
     'Gives the key to the candidate if it is free, or if its holder failed, was cancelled or timed out; otherwise answers the holder.';
 
+-- What is asked for must be storable, and readable for everybody who looks at it later: a value of one caller that the claim, a list or a
+-- deployment could not read would stop all others.
+create function currant.check_value(value json, what text) returns void
+    language plpgsql immutable
+as $$
+begin
+    -- Refuses what the view could not show: \u0000, and numbers that numeric does not hold.
+    perform value::jsonb;
+    if pg_column_size(value) > 4194304 then
+        raise exception '% has % bytes; 4194304 are allowed', what, pg_column_size(value)
+            using errcode = 'CU400', hint = 'store it elsewhere, and pass where';
+    end if;
+end;
+$$;
+comment on function currant.check_value(json, text) is
+    'Refuses a value that could not be shown, or that is larger than what functions may return by default.';
+
+create function currant.check_request(
+    function text, queue text, run_at timestamptz, priority integer, concurrency_key text, tags text[]
+) returns void
+    language plpgsql stable
+as $$
+begin
+    if function is null or function !~ '^[a-z0-9_.-]{1,100}$' then
+        raise exception 'the function name % is not valid', coalesce(quote_literal(function), 'null')
+            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
+    end if;
+    if queue !~ '^[a-z0-9_.-]{1,100}$' then
+        raise exception 'the queue name % is not valid', quote_literal(queue)
+            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
+    end if;
+    if not isfinite(run_at) or run_at > currant.now() + interval '10000 years' then
+        raise exception 'run_at must lie within the next ten thousand years' using errcode = 'CU400';
+    end if;
+    if priority not between -32768 and 32767 then
+        raise exception 'priority must lie between -32768 and 32767' using errcode = 'CU400';
+    end if;
+    -- It is a part of an index.
+    if concurrency_key = '' or char_length(concurrency_key) > 255 then
+        raise exception 'concurrency_key must have 1 to 255 characters' using errcode = 'CU400';
+    end if;
+    -- Drivers read lists that begin with their first element.
+    if array_ndims(tags) > 1 or array_lower(tags, 1) <> 1
+       or exists (select from unnest(tags) as tag where coalesce(tag, '') = '' or char_length(tag) > 255)
+    then
+        raise exception 'tags is a list of words of 1 to 255 characters' using errcode = 'CU400';
+    end if;
+end;
+$$;
+comment on function currant.check_request(text, text, timestamptz, integer, text, text[]) is
+    'Refuses what is wrong in the arguments that enqueue and enqueue_many share.';
+
 create function currant.enqueue(
     function text,
     input json default 'null',
@@ -74,19 +126,10 @@ declare
     own_retry json;
     own_timeouts json;
 begin
-    if enqueue.function is null or enqueue.function !~ '^[a-z0-9_.-]{1,100}$' then
-        raise exception 'the function name % is not valid', coalesce(quote_literal(enqueue.function), 'null')
-            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
-    end if;
-    if enqueue.queue !~ '^[a-z0-9_.-]{1,100}$' then
-        raise exception 'the queue name % is not valid', quote_literal(enqueue.queue)
-            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
-    end if;
+    perform currant.check_request(
+        enqueue.function, enqueue.queue, enqueue.run_at, enqueue.priority, enqueue.concurrency_key, enqueue.tags);
     if enqueue.task_id = '' or char_length(enqueue.task_id) > 255 then
         raise exception 'task_id must have 1 to 255 characters' using errcode = 'CU400';
-    end if;
-    if enqueue.priority not between -32768 and 32767 then
-        raise exception 'priority must lie between -32768 and 32767' using errcode = 'CU400';
     end if;
     if enqueue.retries < 0 then
         raise exception 'retries must not be negative' using errcode = 'CU400';
@@ -100,8 +143,7 @@ begin
         raise exception 'trace_context is not valid'
             using errcode = 'CU400', hint = 'for example {"trace_id": "32 hexadecimal digits", "baggage": {"tenant": "a"}}';
     end if;
-    -- Refuses what the view could not show: \u0000, and numbers that numeric does not hold.
-    perform enqueue.input::jsonb;
+    perform currant.check_value(enqueue.input, 'the input');
 
     if enqueue.task_id is not null then
         holder := currant.claim_key(enqueue.task_id, new_id);
@@ -165,11 +207,12 @@ declare
     offered currant.functions;
     named_queue text;
 begin
-    if enqueue_many.function is null or enqueue_many.function !~ '^[a-z0-9_.-]{1,100}$' then
-        raise exception 'the function name % is not valid', coalesce(quote_literal(enqueue_many.function), 'null')
-            using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
+    perform currant.check_request(
+        enqueue_many.function, enqueue_many.queue, enqueue_many.run_at, enqueue_many.priority, null, enqueue_many.tags);
+    if array_ndims(inputs) > 1 then
+        raise exception 'inputs is a list' using errcode = 'CU400', hint = 'one input per execution';
     end if;
-    perform value::jsonb from unnest(inputs) as value;
+    perform currant.check_value(value, 'an input') from unnest(inputs) as value;
     select * into offered from currant.functions where functions.name = enqueue_many.function;
     named_queue := coalesce(enqueue_many.queue, offered.queue, 'default');
     perform currant.use_queue(named_queue);
@@ -199,7 +242,10 @@ begin
     if coalesce(signal.name, '') = '' or octet_length(signal.name) > 255 then
         raise exception 'a signal needs a name of 1 to 255 bytes' using errcode = 'CU400';
     end if;
-    perform signal.payload::jsonb;
+    if signal.dedup_id = '' or octet_length(signal.dedup_id) > 255 then
+        raise exception 'a dedup_id has 1 to 255 bytes' using errcode = 'CU400';
+    end if;
+    perform currant.check_value(signal.payload, 'the payload');
 
     perform from currant.workflows where workflows.id = signal.id for update;
     if not found then
@@ -310,6 +356,9 @@ begin
         end if;
 
         perform from currant.ready where ready.id = cancel_one.id for update;
+        if not found then
+            perform from currant.parked where parked.id = cancel_one.id for update;
+        end if;
         if found then
             perform currant.end_unclaimed(array[cancel_one.id], 'cancelled', failure);
             return 'cancelled';
@@ -338,8 +387,27 @@ begin
     if not found then
         raise exception 'there is no execution %', retry.id using errcode = 'CU404';
     end if;
+    -- Its key, and those of the children that are started again with it: in the order of their bytes, like everybody.
+    perform from currant.keys
+    where keys.task_id in (
+        with recursive family as (
+            select retry.id as id, request.task_id as task_id
+            union all
+            select child.id, child.task_id
+            from family
+            cross join lateral (
+                select asked.id, asked.task_id
+                from currant.requests asked
+                join currant.outcomes outcome on outcome.id = asked.id and outcome.status = 'cancelled'
+                where asked.parent_workflow_id = family.id and not asked.detached and not retry.from_start
+                offset 0
+            ) as child
+        )
+        select family.task_id from family where family.task_id is not null)
+    order by keys.task_id collate "C"
+    for update;
     if request.task_id is not null then
-        select execution_id into holder from currant.keys where keys.task_id = request.task_id for update;
+        select execution_id into holder from currant.keys where keys.task_id = request.task_id;
         if holder <> retry.id then
             raise exception 'a newer execution, %, has the task_id % of %', holder, quote_literal(request.task_id), retry.id
                 using errcode = 'CU409', hint = 'retry that one';
@@ -436,6 +504,7 @@ create function currant.complete(token text, result json default 'null') returns
     language plpgsql volatile
 as $$
 begin
+    perform currant.check_value(result, 'the result');
     perform currant.settle(token, coalesce(result, 'null'), null);
 end;
 $$;
@@ -448,6 +517,10 @@ begin
     if json_typeof(failure) is distinct from 'object' or failure ->> 'message' is null then
         raise exception 'a failure is an object with at least a message'
             using errcode = 'CU400', hint = 'for example {"code": "declined", "message": "the card was declined"}';
+    end if;
+    perform currant.check_value(failure, 'the failure');
+    if octet_length(failure ->> 'code') > 255 then
+        raise exception 'the code of a failure has at most 255 bytes' using errcode = 'CU400';
     end if;
     perform currant.settle(token, null, json_build_object(
         'code', coalesce(failure ->> 'code', 'failed'), 'message', failure ->> 'message', 'details', failure -> 'details',
@@ -532,9 +605,11 @@ begin
     if least(retention_tasks, retention_workflows, retention_failed, retention_cancelled) < interval '0' then
         raise exception 'retention must not be negative' using errcode = 'CU400';
     end if;
-    select setting into wrong from unnest(without) as setting where setting <> all (known);
+    select coalesce(quote_literal(setting), 'null') into wrong
+    from unnest(without) as setting
+    where setting is null or setting <> all (known);
     if found then
-        raise exception '% is not a setting of queues', quote_literal(wrong)
+        raise exception '% is not a setting of queues', wrong
             using errcode = 'CU400', hint = 'there are ' || array_to_string(known, ', ');
     end if;
 

@@ -2,6 +2,9 @@
 //!
 //! The worker's inspection decides; it validates the code, calls `describe`, and knows every function of the contract.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use wasmparser::{ComponentExternName, Encoding, Parser, Payload};
 
 /// The contract that this release speaks: minor versions are incompatible before 1.0.
@@ -58,6 +61,26 @@ impl Refusal {
         }
     }
 }
+
+/// The command that makes a component of this source file, or of what is in this folder, by its name.
+pub(crate) fn build_of(path: &Path) -> Option<String> {
+    let shown = path.display();
+    let holds = |names: &[&str]| names.iter().any(|name| path.join(name).is_file());
+    let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    let is_folder = path.is_dir();
+    match ending {
+        "py" => Some(format!("python -m currant build {shown}")),
+        "js" | "mjs" | "ts" | "mts" => Some(format!("npx currant build {shown}")),
+        "rs" | "toml" => Some(RUST_BUILD.into()),
+        _ if is_folder && holds(&["Cargo.toml"]) => Some(RUST_BUILD.into()),
+        _ if is_folder && holds(&["app.py", "main.py", "pyproject.toml"]) => Some(format!("python -m currant build {shown}")),
+        _ if is_folder && holds(&["package.json", "app.ts", "app.js"]) => Some(format!("npx currant build {shown}")),
+        _ => None,
+    }
+}
+
+/// How modules in Rust are built.
+pub(crate) const RUST_BUILD: &str = "cargo build --release --target wasm32-wasip2";
 
 /// Checks that this is a component that speaks our contract.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), Refusal> {

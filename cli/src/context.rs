@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 use uuid::Uuid;
 
-use crate::diagnostics::{Problem, Result, with_causes};
+use crate::diagnostics::{Problem, Result, causes};
 use crate::printer::Printer;
 
 /// How long a database may take to accept a connection. Longer than any that works, shorter than patience.
@@ -33,7 +33,7 @@ impl<'a> Context<'a> {
     pub(crate) fn load(database_url: Option<String>, printer: &'a Printer) -> Result<Context<'a>> {
         let folder = std::path::Path::new(".");
         let environment =
-            Environment::load(folder).map_err(|error| Problem::usage(format!("cannot read .env: {}", with_causes(&error))))?;
+            Environment::load(folder).map_err(|error| Problem::usage(format!("cannot read .env: {}", causes(&error))))?;
         let config = Config::load_from(folder, &environment, [("database.url", database_url)])?;
         Ok(Context { printer, environment, config })
     }
@@ -50,8 +50,7 @@ impl<'a> Context<'a> {
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(unreadable("it does not begin with postgres://".to_owned()));
         }
-        let options =
-            PgConnectOptions::from_str(url).map_err(|error| unreadable(with_causes(&error)))?.application_name("currant");
+        let options = PgConnectOptions::from_str(url).map_err(|error| unreadable(causes(&error)))?.application_name("currant");
         probe(&options, source).await?;
         let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(options);
         self.check_schema(&pool).await?;
@@ -95,7 +94,7 @@ async fn probe(options: &PgConnectOptions, source: &Source) -> Result<()> {
             let _ = connection.close().await;
             return Ok(());
         }
-        Ok(Err(error)) => with_causes(&error),
+        Ok(Err(error)) => causes(&error),
         Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
     };
     let problem = Problem::no_answer(format!("cannot reach the database at {place}, named by {source}: {reason}"));

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use currant_core::config;
+pub(crate) use currant_core::error::causes;
 
 use crate::printer::Printer;
 
@@ -76,28 +77,13 @@ impl From<currant_core::Error> for Problem {
             Error::Invalid { message, hint } => Problem { hints: hint.into_iter().collect(), ..Problem::usage(message) },
             Error::NotFound(message) => Problem::failed(message),
             Error::Conflict { message, hint } => Problem { hints: hint.into_iter().collect(), ..Problem::failed(message) },
-            error => Problem::no_answer(with_causes(&error)),
+            error => Problem::no_answer(causes(&error)),
         }
     }
 }
 
 impl From<config::Error> for Problem {
     fn from(error: config::Error) -> Problem {
-        Problem::usage(with_causes(&error))
+        Problem::usage(causes(&error))
     }
-}
-
-/// An error and what led to it, in one line; each text once.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let reason = error.to_string();
-        if !text.contains(&reason) {
-            text.push_str(": ");
-            text.push_str(reason.trim_end());
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::diagnostics::{Problem, with_causes};
+use crate::diagnostics::{Problem, causes};
 
 /// Becomes `currant-host VERB ARGUMENT…`: same process, same signals, same exit status. Returns only if that is not possible.
 pub(crate) fn hand_over(verb: &str, database_url: Option<String>, arguments: Vec<OsString>) -> Problem {
@@ -21,7 +21,7 @@ pub(crate) fn hand_over(verb: &str, database_url: Option<String>, arguments: Vec
         command.arg("--database-url").arg(url);
     }
     let error = command.args(arguments).exec();
-    Problem::no_answer(format!("cannot run {}: {}", program.display(), with_causes(&error)))
+    Problem::no_answer(format!("cannot run {}: {}", program.display(), causes(&error)))
 }
 
 fn find() -> Option<PathBuf> {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use currant_core::values::Json;
 
-use crate::diagnostics::{Problem, Result, with_causes};
+use crate::diagnostics::{Problem, Result, causes};
 
 /// Reads the value of an option such as `--input`. The text is kept as it is: the function gets the same bytes.
 pub(crate) fn read(option: &str, given: &str) -> Result<Json> {
@@ -13,14 +13,14 @@ pub(crate) fn read(option: &str, given: &str) -> Result<Json> {
         _ if given == "-" => {
             let mut text = String::new();
             let read = std::io::stdin().read_to_string(&mut text);
-            read.map_err(|error| Problem::usage(format!("cannot read stdin for {option}: {}", with_causes(&error))))?;
+            read.map_err(|error| Problem::usage(format!("cannot read stdin for {option}: {}", causes(&error))))?;
             ("stdin".to_owned(), text)
         }
         Some(path) => {
             let read = std::fs::read_to_string(path);
             (
                 path.to_owned(),
-                read.map_err(|error| Problem::usage(format!("cannot read {path} for {option}: {}", with_causes(&error))))?,
+                read.map_err(|error| Problem::usage(format!("cannot read {path} for {option}: {}", causes(&error))))?,
             )
         }
         None => (option.to_owned(), given.to_owned()),
@@ -46,7 +46,7 @@ impl Lines {
             "-" => Box::new(BufReader::new(std::io::stdin())),
             path => {
                 let file =
-                    File::open(path).map_err(|error| Problem::usage(format!("cannot read {path}: {}", with_causes(&error))))?;
+                    File::open(path).map_err(|error| Problem::usage(format!("cannot read {path}: {}", causes(&error))))?;
                 Box::new(BufReader::with_capacity(1 << 16, file))
             }
         };
@@ -57,7 +57,7 @@ impl Lines {
     pub(crate) fn next(&mut self) -> Result<Option<Json>> {
         let mut line = String::new();
         let read = self.source.read_line(&mut line);
-        let length = read.map_err(|error| Problem::usage(format!("cannot read {}: {}", self.name, with_causes(&error))))?;
+        let length = read.map_err(|error| Problem::usage(format!("cannot read {}: {}", self.name, causes(&error))))?;
         if length == 0 {
             return Ok(None);
         }

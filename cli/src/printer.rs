@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use serde::Serialize;
 
+use crate::diagnostics::ExitStatus;
+
 /// Prints. Colour only ever repeats what the words say.
 #[derive(Debug)]
 pub(crate) struct Printer {
@@ -43,19 +45,35 @@ impl Printer {
 
     /// Prints data for people, as given.
     pub(crate) fn data(&self, text: &str) {
-        write(io::stdout().lock(), text);
+        match io::stdout().is_terminal() {
+            true => self.hand_over(&harmless(text)),
+            false => self.hand_over(text),
+        }
     }
 
     /// Prints data for programs.
     pub(crate) fn json(&self, value: &impl Serialize) {
         let text = serde_json::to_string_pretty(value).expect("what commands print is plain data");
-        write(io::stdout().lock(), &text);
+        self.hand_over(&text);
+    }
+
+    /// Data that could not be written is no success.
+    fn hand_over(&self, text: &str) {
+        match write(io::stdout().lock(), text) {
+            Ok(()) => {}
+            // Nobody reads any more (`currant list | head`): there is nothing left to do, and nothing went wrong.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(ExitStatus::Done as i32),
+            Err(error) => {
+                self.error(&format!("cannot write to stdout: {error}"));
+                std::process::exit(ExitStatus::NoAnswer as i32);
+            }
+        }
     }
 
     /// Says something to the person at the terminal.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
-            write(io::stderr().lock(), text);
+            talk(text);
         }
     }
 
@@ -97,8 +115,35 @@ impl Printer {
 
     fn line(&self, label: &str, style: Style, text: &str) {
         let label = if self.colour_talk { coloured(style, label) } else { label.to_owned() };
-        write(io::stderr().lock(), &format!("{label}: {text}"));
+        talk(&format!("{label}: {text}"));
     }
+}
+
+/// Log lines, failures and keys are written by strangers, and a terminal obeys what it is shown. Colours, line ends and tabs remain.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let length = match next {
+            '\u{1b}' => colour_at(rest),
+            '\n' | '\t' => Some(1),
+            _ if next.is_control() => None,
+            _ => Some(next.len_utf8()),
+        };
+        match length {
+            Some(length) => shown.push_str(&rest[..length]),
+            None => shown.push('\u{fffd}'),
+        }
+        rest = &rest[length.unwrap_or(next.len_utf8())..];
+    }
+    shown
+}
+
+/// The length of the escape sequence that this text begins with, if it does nothing but choose a colour.
+fn colour_at(text: &str) -> Option<usize> {
+    let numbers = text.strip_prefix("\u{1b}[")?;
+    let end = numbers.find(|letter: char| !letter.is_ascii_digit() && letter != ';')?;
+    numbers[end..].starts_with('m').then_some(2 + end + 1)
 }
 
 fn coloured(style: Style, text: &str) -> String {
@@ -113,10 +158,26 @@ fn coloured(style: Style, text: &str) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// Nobody reads any more (`currant list | head`): there is nothing left to do, and nothing went wrong.
-fn write(mut stream: impl Write, text: &str) {
-    match writeln!(stream, "{}", text.trim_end_matches('\n')).and_then(|()| stream.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        _ => {}
+/// Who does not listen misses nothing but talk: what the command does, and how it ends, stays the same.
+fn talk(text: &str) {
+    let _ = write(io::stderr().lock(), &harmless(text));
+}
+
+fn write(mut stream: impl Write, text: &str) -> io::Result<()> {
+    writeln!(stream, "{}", text.trim_end_matches('\n')).and_then(|()| stream.flush())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Style, coloured, harmless};
+
+    #[test]
+    fn a_terminal_is_told_nothing_but_colours() {
+        let text = format!("{}\tä\n", coloured(Style::Bad, "failed"));
+        assert_eq!(harmless(&text), text);
+        assert_eq!(
+            harmless("\u{1b}]0;title\u{7}\u{1b}[2J\u{1b}[1;1H\rgone\u{9b}2J\u{1b}"),
+            "\u{fffd}]0;title\u{fffd}\u{fffd}[2J\u{fffd}[1;1H\u{fffd}gone\u{fffd}2J\u{fffd}"
+        );
     }
 }

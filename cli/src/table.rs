@@ -19,13 +19,15 @@ pub(crate) struct Cell {
 impl Cell {
     /// A cell with a meaning.
     pub(crate) fn styled(style: Style, text: impl Into<String>) -> Cell {
-        Cell { text: text.into(), style }
+        let text: String = text.into();
+        // A key may contain anything; a row is a line.
+        Cell { text: text.replace(char::is_control, "\u{fffd}"), style }
     }
 }
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Cell {
-        Cell { text: text.into(), style: Style::Plain }
+        Cell::styled(Style::Plain, text)
     }
 }
 

@@ -75,13 +75,14 @@ macro_rules! settings {
                 given: BTreeMap<&'static str, Given>,
                 queues: BTreeMap<QueueName, QueueSettings>,
             ) -> Result<Config, Error> {
-                Ok(Config {
+                let config = Config {
                     $( $section: $Section {
                         $( $name: read(&given, concat!(stringify!($section), ".", stringify!($name)), $default)?, )*
                     }, )*
                     queues,
                     given,
-                })
+                };
+                config.within_bounds()
             }
         }
     };
@@ -100,7 +101,7 @@ settings! {
         slots: u32 = "64", env::WORKER_SLOTS;
         /// The queues that it serves, separated by commas in the variable; none named means all of them.
         queues: Vec<String> = "", env::WORKER_QUEUES;
-        /// How long what it claimed stays its own when it is not heard of any more. Others then take over.
+        /// How long what it claimed stays its own when it is not heard of any more. Others then take over. At least `1s`.
         lease: Duration = "15s", env::WORKER_LEASE;
         /// How often it looks for work when no notification arrives. Notifications are hints; this is what work can rely on.
         poll_interval: Duration = "5s", env::WORKER_POLL_INTERVAL;
@@ -155,11 +156,41 @@ impl Config {
         Config::from_given(given, queues)
     }
 
+    /// Refuses values that no worker could live with.
+    fn within_bounds(self) -> Result<Config, Error> {
+        let Worker { lease, poll_interval, slots, resident_count, .. } = &self.worker;
+        let bounds = [
+            ("worker.lease", *lease >= SHORTEST_LEASE, format!("it is at least {}", durations::format(SHORTEST_LEASE))),
+            (
+                "worker.poll_interval",
+                *poll_interval >= SHORTEST_POLL,
+                format!("it is at least {}", durations::format(SHORTEST_POLL)),
+            ),
+            ("worker.slots", *slots <= MOST_SLOTS, format!("it is at most {MOST_SLOTS}")),
+            ("worker.resident_count", resident_count.0 <= MOST_RESIDENTS, format!("it is at most {MOST_RESIDENTS}")),
+        ];
+        let broken = bounds.into_iter().find(|(_, holds, _)| !holds);
+        let broken = broken.and_then(|(key, _, reason)| Some((key, reason, self.source(key)?.clone())));
+        match broken {
+            Some((key, reason, given)) => Err(Error::Invalid { key: key.into(), given, reason: format!("is wrong: {reason}") }),
+            None => Ok(self),
+        }
+    }
+
     /// Where the value of a setting comes from; none if it is the default.
     pub fn source(&self, key: &str) -> Option<&Source> {
         self.given.get(key).map(|given| &given.source)
     }
 }
+
+/// A shorter lease is over before it can be renewed, and the worker begins anew again and again.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+/// Asking more often finds nothing sooner, and keeps the database busy.
+const SHORTEST_POLL: Duration = Duration::from_millis(10);
+/// Each may have an instance with its stacks and memory maps, of which a process has some ten thousand.
+const MOST_SLOTS: u32 = 10_000;
+/// See [`MOST_SLOTS`]; waiting instances need fewer of them.
+const MOST_RESIDENTS: u32 = 100_000;
 
 /// A number of bytes, written `64KiB`, `256MiB`, `1GiB`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -84,6 +84,23 @@ impl From<serde_json::Error> for Error {
     }
 }
 
+/// An error and what led to it, in one line; each text once. Of what Postgres refuses only the words: where in its source they stand is of
+/// no use to anybody here.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let refusal = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+        let said = refusal.map_or_else(|| error.to_string(), |refusal| refusal.message().to_owned());
+        if !text.contains(&said) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(said.trim_end());
+        }
+        next = error.source().filter(|_| refusal.is_none());
+    }
+    text
+}
+
 /// Whether a connection is of no more use, so that a commit on it may or may not have happened.
 pub(crate) fn connection_broke(error: &sqlx::Error) -> bool {
     match error {
@@ -94,6 +111,8 @@ pub(crate) fn connection_broke(error: &sqlx::Error) -> bool {
 }
 
 fn retryable_state(code: &str) -> bool {
-    // 40001 serialization, 40P01 deadlock, 55P03 lock timeout, 53xxx out of resources, 57Pxx shutting down or starting, 08xxx connection.
-    matches!(code, "40001" | "40P01" | "55P03") || ["53", "57P", "08"].iter().any(|class| code.starts_with(class))
+    // 40001 serialization, 40P01 deadlock, 55P03 lock timeout, 25006 a standby that is being promoted, 53xxx out of resources, 57xxx an
+    // operator or a timeout cancelled it, shutting down or starting, 58xxx the server's disk, 08xxx connection.
+    matches!(code, "40001" | "40P01" | "55P03" | "25006")
+        || ["53", "57", "58", "08"].iter().any(|class| code.starts_with(class))
 }

@@ -43,7 +43,7 @@ pub struct Failure {
     /// What happened, for people.
     pub message: String,
     /// More about it, for example a traceback.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "details", skip_serializing_if = "Option::is_none")]
     pub details: Option<Json>,
     /// Whether another attempt can help.
     #[serde(default)]
@@ -51,6 +51,14 @@ pub struct Failure {
     /// The pause before the next attempt, instead of the back-off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+}
+
+/// Details that are no value of ours, because they are nested too deeply for one, are still worth reading: as text. An error here would keep
+/// the workflow that is told of this failure from ever going on.
+fn details<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    let Some(raw) = Option::<Box<serde_json::value::RawValue>>::deserialize(deserializer)? else { return Ok(None) };
+    let text = raw.get();
+    Json::parse(text.into()).or_else(|_| Json::of(&text)).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// Codes that the host uses itself; see `wit/types.wit`.

@@ -222,6 +222,14 @@ name! {
     ModuleName, "module name"
 }
 
+/// Checks a text that executions are found or counted by: 1 to 255 characters.
+pub fn word(what: &'static str, text: &str) -> Result<String, Invalid> {
+    if (1..=255).contains(&text.chars().count()) && !text.contains('\0') {
+        return Ok(text.into());
+    }
+    Err(Invalid { what, rule: "it has 1 to 255 characters, without U+0000", text: text.into() })
+}
+
 /// The key under which a caller asks for an execution: 1 to 255 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, sqlx::Type)]
 #[serde(transparent)]
@@ -231,10 +239,7 @@ pub struct TaskId(String);
 impl TaskId {
     /// Checks a key.
     pub fn parse(text: &str) -> Result<TaskId, Invalid> {
-        if (1..=255).contains(&text.chars().count()) && !text.contains('\0') {
-            return Ok(TaskId(text.into()));
-        }
-        Err(Invalid { what: "task_id", rule: "it has 1 to 255 characters", text: text.into() })
+        word("task_id", text).map(TaskId)
     }
 
     /// The key.

@@ -227,6 +227,12 @@ pub async fn next_requested(pool: &PgPool, worker: WorkerId) -> Result<Option<Re
     }
 }
 
+/// Gives an inspection back that was broken off for a reason of ours.
+pub async fn leave_inspection(pool: &PgPool, deployment: i64) -> Result<(), Error> {
+    sqlx::query(sql::MODULES_LEAVE_INSPECTION).bind(deployment).execute(pool).await?;
+    Ok(())
+}
+
 /// Writes what an inspection came to; a module whose functions collide with another's is refused here.
 pub async fn decide(pool: &PgPool, worker: WorkerId, deployment: i64, verdict: Verdict) -> Result<Option<String>, Error> {
     match decide_once(pool, worker, deployment, &verdict).await {

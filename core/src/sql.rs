@@ -69,6 +69,7 @@ statements! {
     MODULES_DROP_FUNCTIONS = "modules/drop_functions.sql";
     MODULES_FUNCTIONS = "modules/functions.sql";
     MODULES_GRANTS = "modules/grants.sql";
+    MODULES_LEAVE_INSPECTION = "modules/leave_inspection.sql";
     MODULES_LIST = "modules/list.sql";
     MODULES_LOCK_DEPLOYMENT = "modules/lock_deployment.sql";
     MODULES_LOCK_FUNCTIONS = "modules/lock_functions.sql";

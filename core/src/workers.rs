@@ -101,16 +101,24 @@ pub async fn release(pool: &PgPool, worker: WorkerId) -> Result<(), Error> {
 
 /// Writes what running tasks said; answers those of the worker whose cancellation was requested.
 pub async fn heartbeat(pool: &PgPool, worker: WorkerId, beats: &[Beat]) -> Result<Vec<ExecutionId>, Error> {
+    let mut connection = pool.acquire().await?;
+    write_progress(&mut connection, beats).await?;
+    Ok(sqlx::query_scalar(sql::WORKERS_CANCELLATIONS).bind(worker).fetch_all(&mut *connection).await?)
+}
+
+/// Writes the progress of those that said some.
+pub(crate) async fn write_progress(connection: &mut PgConnection, beats: &[Beat]) -> Result<(), Error> {
     let said: Vec<_> = beats.iter().filter(|beat| beat.progress.is_some()).collect();
-    if !said.is_empty() {
-        sqlx::query(sql::WORKERS_WRITE_PROGRESS)
-            .bind(said.iter().map(|beat| beat.id).collect::<Vec<_>>())
-            .bind(said.iter().map(|beat| beat.run).collect::<Vec<_>>())
-            .bind(said.iter().map(|beat| beat.progress.clone()).collect::<Vec<_>>())
-            .execute(pool)
-            .await?;
+    if said.is_empty() {
+        return Ok(());
     }
-    Ok(sqlx::query_scalar(sql::WORKERS_CANCELLATIONS).bind(worker).fetch_all(pool).await?)
+    sqlx::query(sql::WORKERS_WRITE_PROGRESS)
+        .bind(said.iter().map(|beat| beat.id).collect::<Vec<_>>())
+        .bind(said.iter().map(|beat| beat.run).collect::<Vec<_>>())
+        .bind(said.iter().map(|beat| beat.progress.clone()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// What a worker has claimed, with the runs, and when. When the answer to a claim is lost, this is how it learns of it.

@@ -106,7 +106,7 @@ impl Bundle {
 
 fn ends(of: &Claimed, fate: Fate) -> Activation {
     let (id, run, claimed_at) = (of.id, of.run, of.claimed_at);
-    Activation { id, run, claimed_at, alone: of.is_alone(), workflow: None, logs: Vec::new(), fate }
+    Activation { id, run, claimed_at, alone: of.is_alone(), workflow: None, logs: Vec::new(), progress: None, fate }
 }
 
 fn writes(of: &Claimed, workflow: WorkflowWrites, fate: Fate) -> Activation {

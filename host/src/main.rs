@@ -3,15 +3,17 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
-use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use currant_core::config::Config;
+use currant_core::config::{self, Config};
+use currant_core::error::causes;
 use currant_core::ids::QueueName;
 use currant_core::{pool, schema};
 use currant_host::runtime::{self, RuntimeSettings};
 use currant_host::{ResidentSettings, Worker, WorkerSettings, bench, dev};
 use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -43,7 +45,7 @@ enum Command {
 #[derive(Args)]
 struct Database {
     /// Where the database is: postgres://user@host:port/name [env: CURRANT_DATABASE_URL]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     database_url: Option<String>,
 }
 
@@ -111,8 +113,8 @@ fn main() -> ExitCode {
 fn log_to_stderr() -> anyhow::Result<()> {
     let filter = Config::load([])?.log.filter;
     // What the driver finds worth a note is not what an operator does; who wants it says so in the filter.
-    let filter =
-        EnvFilter::try_new(format!("sqlx=warn,{filter}")).with_context(|| format!("`{filter}` is not a log filter"))?;
+    let filter = EnvFilter::try_new(format!("sqlx=warn,{filter}"))
+        .map_err(|error| Wrong(format!("`{filter}` is not a log filter: {error}")))?;
     let colour =
         std::io::stderr().is_terminal() && std::env::var_os(currant_core::env::NO_COLOR).is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false).with_ansi(colour).init();
@@ -139,13 +141,13 @@ async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
         ("worker.queues", args.queues),
         ("worker.lease", args.lease),
     ])?;
+    let settings = WorkerSettings { inspector: args.inspector, ..settings(&config)? };
     let shutdown = stop_on_signal()?;
     let pool = connect(&config, 8).await?;
     if let Err(refused) = schema::check(&pool).await?.usable() {
         eprintln!("error: {refused}");
         return Ok(ExitCode::from(3));
     }
-    let settings = WorkerSettings { inspector: args.inspector, ..settings(&config)? };
     Worker::new(pool, settings)?.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -182,21 +184,33 @@ async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
 
 /// Connects to the configured database.
 async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
-    Ok(pool::for_worker(database_url(config)?, connections).await?)
+    let url = database_url(config)?;
+    let source = config.source("database.url").map(ToString::to_string).unwrap_or_default();
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| Wrong(format!("the database URL of {source} cannot be read: {error}")))?;
+    pool::for_worker(url, connections).await.map_err(|error| match error {
+        currant_core::Error::Database(reason) => anyhow::anyhow!(
+            "cannot reach the database at {}:{}, named by {source}: {}",
+            options.get_host(),
+            options.get_port(),
+            causes(&reason)
+        ),
+        error => error.into(),
+    })
 }
 
 fn database_url(config: &Config) -> anyhow::Result<&str> {
     config.database.url.as_deref().ok_or_else(|| {
-        anyhow::anyhow!(
-            "no database is configured\nhint: say --database-url, set {}, or start one with `currant dev`",
-            currant_core::env::DATABASE_URL
-        )
+        let name = currant_core::env::DATABASE_URL;
+        Wrong(format!("no database is configured\nhint: say --database-url, set {name}, or start one with `currant dev`"))
+            .into()
     })
 }
 
 fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
     let defaults = WorkerSettings::default();
-    let queues = config.worker.queues.iter().map(|name| QueueName::parse(name)).collect::<Result<Vec<_>, _>>()?;
+    let queues = config.worker.queues.iter().map(|name| QueueName::parse(name)).collect::<Result<Vec<_>, _>>();
+    let queues = queues.map_err(|error| Wrong(error.to_string()))?;
     Ok(WorkerSettings {
         queues: (!queues.is_empty()).then_some(queues),
         queue_settings: config.queues.clone(),
@@ -237,7 +251,14 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(token)
 }
 
+/// The command was given wrongly.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Wrong(String);
+
+/// Ends like `currant`: with 2 when the command was given wrongly, with 3 when there is no answer.
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    ExitCode::from(3)
+    let wrong = error.chain().any(|cause| cause.is::<Wrong>() || cause.is::<config::Error>());
+    ExitCode::from(if wrong { 2 } else { 3 })
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::commands::functions;
 use crate::component;
 use crate::context::Context;
-use crate::diagnostics::{ExitStatus, Problem, Result, with_causes};
+use crate::diagnostics::{ExitStatus, Problem, Result, causes};
 
 /// How often the verdict is looked for. Inspecting takes a second and more, so that asking oftener would not be noticed.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -71,13 +71,25 @@ pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus>
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
+    let build = component::build_of(path);
+    let then = "deploy the .wasm file that it makes";
     if path.is_dir() {
-        return Err(Problem::usage(format!("{} is a folder", path.display())).hint("name the .wasm file that the build made"));
+        let problem = Problem::usage(format!("{} is a folder", path.display()));
+        return Err(match build {
+            Some(build) => problem.hint(format!("build it: {build}")).hint(then),
+            None => problem.hint("name the .wasm file that the build made"),
+        });
+    }
+    if let Some(build) = build.as_ref().filter(|_| path.exists()) {
+        let problem = Problem::failed(format!("{} is source code, not a component", path.display()));
+        return Err(problem.hint(format!("build it: {build}")).hint(then));
     }
     let unreadable = |error: std::io::Error| {
-        let problem = Problem::usage(format!("cannot read {}: {}", path.display(), with_causes(&error)));
+        let problem = Problem::usage(format!("cannot read {}: {}", path.display(), causes(&error)));
         match error.kind() {
-            std::io::ErrorKind::NotFound => problem.hint("build it first: cargo build --release --target wasm32-wasip2"),
+            std::io::ErrorKind::NotFound => problem
+                .hint(format!("build it first: {}", build.as_deref().unwrap_or(component::RUST_BUILD)))
+                .hint("what the build made has a name that ends in .wasm"),
             _ => problem,
         }
     };

@@ -93,12 +93,54 @@ fn a_file_that_cannot_be_read_is_wrong_usage() {
     --- stderr
     error: cannot read missing.wasm: No such file or directory (os error 2)
     hint: build it first: cargo build --release --target wasm32-wasip2
+    hint: what the build made has a name that ends in .wasm
     ");
     assert_shown!(run("."), @"
     exit status 2
     --- stderr
     error: . is a folder
     hint: name the .wasm file that the build made
+    ");
+}
+
+#[test]
+fn source_code_is_met_with_the_command_that_builds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |file: &str| {
+        let mut command = program(folder.path());
+        command.args(["deploy", file]);
+        shown(&output(command, ""))
+    };
+    fs::write(folder.path().join("app.py"), "import currant\n").unwrap();
+    assert_shown!(run("app.py"), @"
+    exit status 1
+    --- stderr
+    error: app.py is source code, not a component
+    hint: build it: python -m currant build app.py
+    hint: deploy the .wasm file that it makes
+    ");
+    // Its first letter is that of WebAssembly's text form.
+    fs::write(folder.path().join("app.js"), "(() => {})()\n").unwrap();
+    assert_shown!(run("app.js"), @"
+    exit status 1
+    --- stderr
+    error: app.js is source code, not a component
+    hint: build it: npx currant build app.js
+    hint: deploy the .wasm file that it makes
+    ");
+    assert_shown!(run("."), @"
+    exit status 2
+    --- stderr
+    error: . is a folder
+    hint: build it: python -m currant build .
+    hint: deploy the .wasm file that it makes
+    ");
+    assert_shown!(run("missing.ts"), @"
+    exit status 2
+    --- stderr
+    error: cannot read missing.ts: No such file or directory (os error 2)
+    hint: build it first: npx currant build missing.ts
+    hint: what the build made has a name that ends in .wasm
     ");
 }
 

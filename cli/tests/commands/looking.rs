@@ -1,7 +1,9 @@
 //! Lists, histories and logs.
 
+use std::process::{Command, Stdio};
+
 use crate::starting::ended;
-use crate::{Cli, assert_shown};
+use crate::{Cli, assert_shown, program};
 
 #[tokio::test]
 async fn executions_are_listed_the_newest_first() {
@@ -397,4 +399,40 @@ fn journal(id: &str) -> String {
               sha256('a component'), '2030-01-01T10:59:31Z')",
         rows.join(",\n")
     )
+}
+
+#[tokio::test]
+async fn data_that_nobody_can_have_is_no_success_and_talk_that_nobody_hears_changes_nothing() {
+    let cli = Cli::with_shop().await;
+    let command = |arguments: &[&str]| {
+        let mut command = program(cli.folder.path());
+        command.env("CURRANT_DATABASE_URL", cli.database.url()).args(arguments).stdin(Stdio::null());
+        command
+    };
+    // A device that is always full.
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command(&["functions"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot write to stdout: No space left"));
+
+    let without_a_reader = |mut command: Command| {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stderr.take());
+        child.wait().unwrap().code()
+    };
+    assert_eq!(without_a_reader(command(&["start", "nothing-of-this-name"])), Some(1));
+    assert_eq!(without_a_reader(command(&["start", "charge"])), Some(0));
+
+    let mut child = command(&["functions"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "as with `currant functions | head`");
+}
+
+#[tokio::test]
+async fn a_key_with_control_characters_stays_in_its_line() {
+    let cli = Cli::with_shop().await;
+    cli.sql("select currant.enqueue('charge', task_id => E'a\\nb\\x1b[2Jc')").await;
+    let shown = cli.run(&["list"]);
+    assert!(shown.ends_with("  a\u{fffd}b\u{fffd}[2Jc"), "{shown}");
 }

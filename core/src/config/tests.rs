@@ -121,6 +121,16 @@ fn what_is_wrong_is_said_with_its_place() {
     assert_eq!(message("[zebra]\nx = 4"), "./currant.toml has an unknown setting `zebra.x`");
     assert_eq!(message("url = 4"), "./currant.toml has an unknown setting `url`: did you mean `database.url`?");
     assert_eq!(message("[worker"), "./currant.toml is not valid TOML");
+    assert_eq!(message("[worker]\nlease = \"10ms\""), "worker.lease in ./currant.toml is wrong: it is at least 1s");
+    assert_eq!(
+        message("[worker]\npoll_interval = \"0s\""),
+        "worker.poll_interval in ./currant.toml is wrong: it is at least 10ms"
+    );
+    assert_eq!(message("[worker]\nslots = 4000000000"), "worker.slots in ./currant.toml is wrong: it is at most 10000");
+    assert_eq!(
+        message("[worker]\nresident_count = 4000000000"),
+        "worker.resident_count in ./currant.toml is wrong: it is at most 100000"
+    );
     assert_eq!(message("[worker]\nslots = 0"), "worker.slots in ./currant.toml is wrong: `0` is not a whole number above 0");
     assert_eq!(message("[worker]\nslots = true"), "worker.slots in ./currant.toml cannot be a boolean");
     assert_eq!(

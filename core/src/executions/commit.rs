@@ -26,6 +26,7 @@ use crate::journal::JournalRow;
 use crate::limits::LONGEST_MS;
 use crate::sql;
 use crate::values::Json;
+use crate::workers::{self, Beat};
 
 /// What one run writes at once.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Activation {
     pub workflow: Option<WorkflowWrites>,
     /// Log lines since the last one.
     pub logs: Vec<LogLine>,
+    /// What a task said of its progress, if that may not be written yet: it belongs to the next attempt, however this one ends.
+    pub progress: Option<Json>,
     /// What becomes of the run.
     pub fate: Fate,
 }
@@ -61,7 +64,7 @@ impl Activation {
     /// How much it writes.
     pub fn shape(&self) -> Shape {
         match (&self.workflow, &self.fate) {
-            _ if !self.logs.is_empty() => Shape::Any,
+            _ if !self.logs.is_empty() || self.progress.is_some() => Shape::Any,
             (None, Fate::Ends(_)) if self.alone => Shape::Ends,
             (Some(writes), Fate::GoesOn) if writes.only_appends() => Shape::Appends,
             _ => Shape::Any,
@@ -246,6 +249,7 @@ pub async fn commit(connection: &mut PgConnection, batch: &[Activation]) -> Resu
     workflows::deliver(&mut transaction, &written).await?;
     workflows::pin_and_publish(&mut transaction, &written).await?;
     write_logs(&mut transaction, &written).await?;
+    write_progress(&mut transaction, &written).await?;
     let mut news = suspensions::suspend(&mut transaction, &written).await?;
     releases::release(&mut transaction, &written).await?;
     workflows::continue_as_new(&mut transaction, &written).await?;
@@ -369,6 +373,12 @@ async fn write_logs(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<
         .execute(connection)
         .await?;
     Ok(())
+}
+
+async fn write_progress(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
+    let said = batch.activations.iter().filter_map(|of| Some((of.id, of.run, of.progress.clone()?)));
+    let said: Vec<_> = said.map(|(id, run, progress)| Beat { id, run, progress: Some(progress) }).collect();
+    workers::write_progress(connection, &said).await
 }
 
 /// Milliseconds that Postgres can add to a time.

@@ -163,6 +163,18 @@ async fn one_deployment_is_inspected_by_one_worker_at_a_time() {
 }
 
 #[tokio::test]
+async fn an_inspection_that_its_worker_broke_off_begins_again_at_once_and_counts_not() {
+    let world = World::empty().await;
+    request(&world, b"one", None).await;
+    for _ in 0..=INSPECTIONS {
+        let requested = modules::next_requested(world.pool(), world.worker).await.unwrap().expect("it still waits");
+        assert!(modules::next_requested(world.pool(), world.worker).await.unwrap().is_none(), "somebody is at it");
+        modules::leave_inspection(world.pool(), requested.deployment).await.unwrap();
+    }
+    assert!(modules::next_requested(world.pool(), world.worker).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_component_too_large_is_refused_before_it_is_sent() {
     let world = World::empty().await;
     let bytes = vec![0; COMPONENT_BYTES + 1];

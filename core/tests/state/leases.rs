@@ -108,6 +108,7 @@ async fn a_run_that_was_taken_over_writes_nothing_of_anything() {
             alone: false,
             workflow: Some(everything.clone()),
             logs: vec![line.clone()],
+            progress: Some(json("99")),
             fate: fate.clone(),
         };
         assert!(matches!(world.commit(activation).await, Verdict::Lost), "{fate:?}");
@@ -206,6 +207,48 @@ async fn heartbeats_write_progress_and_answer_with_cancellations() {
     assert_eq!(again.progress.unwrap().as_str(), "{\"done\":  3}", "the next run reads what this one said, byte for byte");
     world.client.cancel(&run.id).await.unwrap();
     assert_eq!(workers::heartbeat(pool, world.worker, &[]).await.unwrap(), [run.id]);
+}
+
+#[tokio::test]
+async fn what_a_task_said_last_reaches_the_next_attempt_however_this_one_ends() {
+    let world = World::new().await;
+    let id = world.start("charge").await;
+    let fates = [
+        Fate::Retries { failure: failure("declined"), after_ms: 0 },
+        Fate::Returned,
+        Fate::RateLimited { after_ms: 0 },
+        Fate::Parked,
+        Fate::Ends(Ending::Failed(failure("declined"))),
+    ];
+    for (number, fate) in fates.into_iter().enumerate() {
+        let run = world.claimed(id).await;
+        let parks = matches!(fate, Fate::Parked);
+        let said = json(&format!("{{\"done\":  {number}}}"));
+        world.written(Activation { progress: Some(said.clone()), ..activation(&run, fate) }).await;
+        if world.status(id).await == "failed" {
+            world.client.retry(&id, false).await.unwrap();
+        }
+        if parks {
+            let shown = world.client.status(&id).await.unwrap().unwrap();
+            assert_eq!(shown.progress.unwrap().as_str(), format!("{{\"done\": {number}}}"));
+            assert_eq!(maintenance::unpark(world.pool(), 10).await.unwrap(), 1);
+        }
+        let next = world.claimed(id).await;
+        assert_eq!(next.progress, Some(said), "after fate number {number}");
+        world.written(activation(&next, Fate::Returned)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_taken_over_says_nothing_of_its_progress() {
+    let world = World::new().await;
+    let run = world.run("charge").await;
+    world.written(activation(&run, Fate::Returned)).await;
+    let next = world.claimed(run.id).await;
+    let late = Activation { progress: Some(json("99")), ..activation(&run, Fate::Returned) };
+    assert!(matches!(world.commit(late).await, Verdict::Lost));
+    world.written(activation(&next, Fate::Returned)).await;
+    assert_eq!(world.claimed(run.id).await.progress, None);
 }
 
 #[tokio::test]

@@ -5,12 +5,12 @@
 
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Ending, Fate, WorkflowWrites, commit};
-use currant_core::executions::{NewExecution, StartOptions, Timeouts};
+use currant_core::executions::{NewChild, NewExecution, StartOptions, Timeouts};
 use currant_core::ids::{ExecutionId, TaskId};
 use currant_core::{Client, Error, maintenance};
 use sqlx::{Connection, PgPool};
 
-use crate::world::{World, activation, asked, child, completes, decides, failure, json, starts, waits};
+use crate::world::{World, activation, asked, blocked, child, completes, decides, failure, json, starts, waits};
 
 /// A workflow with a child and a grandchild, all of them workflows that are claimed.
 struct Family {
@@ -43,19 +43,10 @@ where
     let mut holding = holder.begin().await.unwrap();
     sqlx::query(lock).bind(first).execute(&mut *holding).await.unwrap();
 
-    let operating = tokio::spawn(operation(world.pool().clone(), family.root.clone()));
-    loop {
-        let waiting: bool = sqlx::query_scalar(
-            "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')",
-        )
-        .fetch_one(world.pool())
-        .await
-        .unwrap();
-        if waiting {
-            break;
-        }
-        assert!(!operating.is_finished(), "it does not need the first row at all");
-        tokio::task::yield_now().await;
+    let mut operating = tokio::spawn(operation(world.pool().clone(), family.root.clone()));
+    tokio::select! {
+        () = blocked(world) => {}
+        ended = &mut operating => panic!("it does not need the first row at all: {ended:?}"),
     }
     sqlx::query(lock).bind(last).execute(&mut *holding).await.expect("who waits for the first row holds no later one");
     let running = "select from currant.running where id = any ($1) for update nowait";
@@ -128,6 +119,33 @@ async fn a_timeout_keeps_the_order() {
         assert_eq!(maintenance::time_out_overdue(&pool, 10).await.unwrap(), 1);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_retry_locks_the_keys_of_a_family_in_their_order() {
+    let world = World::new().await;
+    let key = |key: &str| Some(TaskId::parse(key).unwrap());
+    // Of bytes, not of any language: an upper-case letter comes first.
+    let parent = world.enqueue(NewExecution { task_id: key("a-parent"), ..asked("checkout") }).await;
+    let run = world.claimed(parent.id).await;
+    let options = StartOptions { task_id: key("B-child"), ..Default::default() };
+    let children = vec![NewChild { options, ..child(&run, 1, "charge") }];
+    world.written(decides(&run, WorkflowWrites { children, ..Default::default() }, Fate::GoesOn)).await;
+    world.written(activation(&run, Fate::Ends(Ending::Failed(failure("declined"))))).await;
+    let child = ExecutionId::of_child(parent.id, 1, 1);
+    assert_eq!(world.status(child).await, "cancelled", "it ended with its parent");
+
+    let lock = "select from currant.keys where task_id = $1 for update nowait";
+    let mut holder = world.database.connect().await;
+    let mut holding = holder.begin().await.unwrap();
+    sqlx::query(lock).bind("B-child").execute(&mut *holding).await.unwrap();
+    let client = world.client.clone();
+    let retrying = tokio::spawn(async move { client.retry(&parent.id, false).await.unwrap() });
+    blocked(&world).await;
+    sqlx::query(lock).bind("a-parent").execute(&mut *holding).await.expect("who waits for the first key holds no later one");
+    holding.rollback().await.unwrap();
+    retrying.await.unwrap();
+    assert_eq!(world.status(child).await, "pending", "the child is started again with its parent");
 }
 
 /// Numbers that look random and are the same in every run.

@@ -4,6 +4,7 @@ use currant_core::executions::commit::Fate;
 use currant_core::executions::{NewExecution, Timeouts};
 use currant_core::ids::QueueName;
 use currant_core::{inbox, maintenance};
+use sqlx::Executor;
 
 use crate::world::{World, activation, asked, json, task, workflow};
 
@@ -47,6 +48,20 @@ async fn a_worker_parks_what_it_finds_without_a_module() {
     world.deploy_version("shop", "3", &[workflow("checkout"), task("charge")], false).await;
     let again = world.claimed(id).await;
     assert_eq!((again.run, again.attempt), (2, 1), "run numbers go on, so that no earlier run can ever write");
+}
+
+#[tokio::test]
+async fn a_task_that_a_worker_has_parked_can_be_cancelled() {
+    let world = World::new().await;
+    let id = world.start("charge").await;
+    world.deploy_version("shop", "2", &[workflow("checkout")], false).await;
+    let run = world.claimed(id).await;
+    world.written(activation(&run, Fate::Parked)).await;
+    let mut connection = world.database.connect().await;
+    // Looking for it in the wrong places, again and again, would go on for ever.
+    connection.execute("set statement_timeout = '20s'").await.unwrap();
+    let answer: String = sqlx::query_scalar("select currant.cancel($1)").bind(id).fetch_one(&mut connection).await.unwrap();
+    assert_eq!((answer.as_str(), world.status(id).await.as_str()), ("cancelled", "cancelled"));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, LogLine, Verdict, WorkflowWrites, commit};
 use currant_core::journal::{self, JournalRow};
 use currant_core::retry::{self, Next};
-use sqlx::Row;
+use sqlx::{Executor, Row};
 
 use crate::world::{World, activation, asked, child, completes, decides, entry, fails, failure, json, starts, waits};
 
@@ -288,4 +288,27 @@ async fn who_has_a_parent_or_a_key_is_not_alone() {
     let task_id = Some("k".parse().unwrap());
     let keyed = world.enqueue(currant_core::executions::NewExecution { task_id, ..asked("charge") }).await;
     assert!(!world.claimed(keyed.id).await.is_alone());
+}
+
+/// An operator's hand, a timeout and a standby that is being promoted say nothing against what was to be written.
+#[tokio::test]
+async fn what_the_server_breaks_off_is_tried_again_and_what_it_refuses_is_not() {
+    let world = World::new().await;
+    let mut connection = world.database.connect().await;
+    let mut retried = async |settings: &'static str, statement: &'static str| {
+        connection.execute(settings).await.unwrap();
+        let error = currant_core::Error::from(connection.execute(statement).await.unwrap_err());
+        connection.execute("reset all").await.unwrap();
+        (error.is_retryable(), error)
+    };
+    let (again, error) = retried("set statement_timeout = '20ms'", "select pg_sleep(60)").await;
+    assert!(again, "{error:?}");
+    let (again, error) = retried("select", "select pg_cancel_backend(pg_backend_pid()), pg_sleep(60)").await;
+    assert!(again, "{error:?}");
+    let (again, error) = retried("set default_transaction_read_only = on", "delete from currant.ready").await;
+    assert!(again, "{error:?}");
+    let (again, error) = retried("select", "select '1e400000'::json::text::numeric").await;
+    assert!(!again, "{error:?}");
+    let (again, error) = retried("select", "insert into currant.queues (name) values ('No Name')").await;
+    assert!(!again, "{error:?}");
 }

@@ -122,6 +122,73 @@ async fn a_client_may_call_the_interface_and_touch_nothing_else() {
     }
 }
 
+/// What a role may do, by the catalogue: whatever is added to the schema later is looked at too.
+#[tokio::test]
+async fn a_client_is_granted_the_interface_and_nothing_else() {
+    let database = TestDatabase::new().await;
+    let all =
+        async |query: &'static str| -> Vec<String> { sqlx::query_scalar(query).fetch_all(database.pool()).await.unwrap() };
+    let callable = "select proname::text from pg_proc
+                    where pronamespace = 'currant'::regnamespace and has_function_privilege('currant_client', oid, 'execute')
+                    order by 1";
+    let interface = [
+        "cancel",
+        "complete",
+        "configure_queue",
+        "enqueue",
+        "enqueue_many",
+        "fail",
+        "pause_queue",
+        "reset_queue",
+        "result",
+        "resume_queue",
+        "retry",
+        "signal",
+        "status",
+    ];
+    assert_eq!(all(callable).await, interface);
+    // They run with the owner's rights: nothing that a caller can make may come before what they mean.
+    let definers = "select proname::text from pg_proc
+                    where pronamespace = 'currant'::regnamespace
+                      and prosecdef and proconfig = array['search_path=pg_catalog, pg_temp']
+                    order by 1";
+    assert_eq!(all(definers).await, interface);
+    let definer_otherwise = "select proname::text from pg_proc
+                             where pronamespace = 'currant'::regnamespace
+                               and prosecdef and proconfig is distinct from array['search_path=pg_catalog, pg_temp']";
+    assert!(all(definer_otherwise).await.is_empty());
+    let touchable = "select relname::text from pg_class
+                     where relnamespace = 'currant'::regnamespace
+                       and case
+                           when relkind = 'S' then has_sequence_privilege('currant_client', oid, 'usage, select, update')
+                           when relkind in ('r', 'v', 'm', 'p', 'f') then
+                               has_table_privilege('currant_client', oid,
+                                                   'select, insert, update, delete, truncate, references, trigger')
+                               or has_any_column_privilege('currant_client', oid, 'select, insert, update, references')
+                           else false
+                       end";
+    assert!(all(touchable).await.is_empty(), "{:?}", all(touchable).await);
+    let makes = "select privilege from unnest(array['create']) as privilege
+                 where has_schema_privilege('currant_client', 'currant', privilege)
+                    or has_schema_privilege('currant_worker', 'currant', privilege)";
+    assert!(all(makes).await.is_empty());
+    let of_everybody = "select proname::text from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) as granted
+                        where pronamespace = 'currant'::regnamespace and granted.grantee = 0";
+    assert!(all(of_everybody).await.is_empty());
+}
+
+/// The outcome of all migrations together, for reviewers. `INSTA_UPDATE=always` rewrites the file; it is reviewed like code.
+#[tokio::test]
+async fn the_schema_is_that_on_file() {
+    // Not of the template: its clock can be moved.
+    let database = TestDatabase::empty().await;
+    schema::up(database.pool()).await.unwrap();
+    let described: Vec<String> =
+        sqlx::query_scalar(include_str!("describe_schema.sql")).fetch_all(database.pool()).await.unwrap();
+    insta::with_settings!({ snapshot_path => "../golden", prepend_module_to_snapshot => false, omit_expression => true },
+        { insta::assert_snapshot!("schema", described.join("\n")) });
+}
+
 #[tokio::test]
 async fn a_worker_needs_no_more_than_its_role() {
     let world = World::new().await;

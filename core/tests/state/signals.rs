@@ -4,8 +4,10 @@ use currant_core::Error;
 use currant_core::executions::commit::{Fate, WorkflowWrites};
 use currant_core::ids::ExecutionId;
 use currant_core::inbox::{self, NewsKind};
+use currant_core::journal::JournalRow;
+use sqlx::AssertSqlSafe;
 
-use crate::world::{World, activation, completes, decides, json};
+use crate::world::{World, activation, completes, decides, entry, json, waits};
 
 async fn signals(world: &World, id: ExecutionId) -> Vec<String> {
     let news = inbox::load(world.pool(), id, 0).await.unwrap();
@@ -78,6 +80,13 @@ async fn what_is_no_signal_is_refused() {
     assert!(matches!(empty, Error::Invalid { .. }));
     let refused = sqlx::query("select currant.signal($1, 'go', '\"\\u0000\"')").bind(id).execute(world.pool()).await;
     assert!(matches!(Error::from(refused.unwrap_err()), Error::Invalid { .. }));
+    for dedup_id in ["", &"x".repeat(256)] {
+        let refused = world.client.signal(&id, "go", &json("1"), Some(dedup_id)).await.unwrap_err();
+        assert!(matches!(refused, Error::Invalid { .. }), "{refused:?}");
+    }
+    let large = json(&format!("\"{}\"", "x".repeat(5_000_000)));
+    let refused = world.client.signal(&id, "go", &large, None).await.unwrap_err();
+    assert!(refused.to_string().contains("the payload has 5000006 bytes"), "{refused}");
 }
 
 #[tokio::test]
@@ -89,4 +98,47 @@ async fn a_signal_goes_with_the_senders_transaction() {
     transaction.rollback().await.unwrap();
     assert_eq!(world.status(run.id).await, "suspended");
     assert!(signals(&world, run.id).await.is_empty());
+}
+
+/// An external operation of a workflow that waits for it; answers its token.
+async fn external(world: &World) -> (ExecutionId, String) {
+    let run = world.run("checkout").await;
+    let secret = "0".repeat(32);
+    let row = JournalRow {
+        operation: Some(1),
+        kind: "external".into(),
+        body: Some(json(&format!("{{\"secret\": \"{secret}\"}}"))),
+        ..entry(0)
+    };
+    let writes = WorkflowWrites { entries: vec![row], ..Default::default() };
+    world.written(decides(&run, writes, waits(0))).await;
+    (run.id, format!("{}.{}.1.{secret}", run.id, run.chain))
+}
+
+#[tokio::test]
+async fn what_comes_from_outside_can_be_read_by_the_workflow_or_is_refused() {
+    let world = World::new().await;
+    let (id, token) = external(&world).await;
+    let call = async |call: &str| {
+        let call = AssertSqlSafe(format!("select currant.{call}"));
+        sqlx::query(call).bind(&token).execute(world.pool()).await.map_err(Error::from)
+    };
+    for refused in [
+        "complete($1, '\"\\u0000\"')",
+        "complete($1, to_json(repeat('x', 5000000)))",
+        "fail($1, '{\"message\": \"no\", \"details\": [\"\\u0000\"]}')",
+        "fail($1, '{\"message\": \"\\u0000\"}')",
+        "fail($1, '{\"code\": \"no\"}')",
+        "fail($1, json_build_object('message', 'no', 'code', repeat('x', 256)))",
+    ] {
+        let error = call(refused).await.unwrap_err();
+        assert!(matches!(error, Error::Invalid { .. }), "{refused}: {error:?}");
+    }
+    assert_eq!(world.status(id).await, "suspended");
+    // Deeper than any value of a guest may be: it is told as text, and the workflow goes on.
+    let deep = "fail($1, json_build_object('message', 'no', 'details', (repeat('[', 200) || repeat(']', 200))::json))";
+    call(deep).await.unwrap();
+    let news = inbox::load(world.pool(), id, 0).await.unwrap();
+    let NewsKind::Completion { outcome: Err(failure), .. } = &news[0].kind else { panic!("{news:?}") };
+    assert_eq!(failure.details.as_ref().unwrap().as_str(), format!("\"{}{}\"", "[".repeat(200), "]".repeat(200)));
 }

@@ -4,9 +4,10 @@ use currant_core::Error;
 use currant_core::client;
 use currant_core::executions::{NewExecution, Started, Status};
 use currant_core::ids::{QueueName, TaskId};
-use sqlx::Connection;
+use currant_core::maintenance;
+use sqlx::{AssertSqlSafe, Connection};
 
-use crate::world::{World, activation, asked, completes, fails, failure, function, json, suspends};
+use crate::world::{World, activation, asked, completes, fails, failure, function, json, suspends, task};
 use currant_core::executions::commit::{Ending, Fate};
 
 fn keyed(name: &str) -> NewExecution {
@@ -153,6 +154,54 @@ async fn wrong_arguments_are_refused_with_what_is_wrong() {
     refused("select currant.enqueue('charge', '\"\\u0000\"')").await;
     refused("select currant.enqueue('charge', '{')").await;
     refused("select currant.enqueue('charge', trace_context => '{\"trace_id\": \"xyz\"}')").await;
+    refused("select currant.enqueue('charge', trace_context => '{\"baggage\": {\"a\": \"\\u0000\"}}')").await;
+    refused("select currant.enqueue('charge', run_at => 'infinity')").await;
+    refused("select currant.enqueue('charge', run_at => '-infinity')").await;
+    refused("select currant.enqueue('charge', run_at => '200000-01-01')").await;
+    refused("select currant.enqueue('charge', concurrency_key => '')").await;
+    refused("select currant.enqueue('charge', concurrency_key => repeat('x', 256))").await;
+    refused("select currant.enqueue('charge', tags => array['a', null])").await;
+    refused("select currant.enqueue('charge', tags => array['a', ''])").await;
+    refused("select currant.enqueue('charge', tags => array[['a', 'b'], ['c', 'd']])").await;
+    refused("select currant.enqueue('charge', tags => '[5:6]={a,b}')").await;
+    refused("select currant.enqueue('charge', to_json(repeat('x', 5000000)))").await;
+    refused("select currant.enqueue_many('Check Out', array['1']::json[])").await;
+    refused("select currant.enqueue_many('charge', array['1']::json[], queue => 'No')").await;
+    refused("select currant.enqueue_many('charge', array['1']::json[], priority => 40000)").await;
+    refused("select currant.enqueue_many('charge', array['1']::json[], run_at => 'infinity')").await;
+    refused("select currant.enqueue_many('charge', array['1']::json[], tags => array[null])").await;
+    refused("select currant.enqueue_many('charge', array['\"\\u0000\"']::json[])").await;
+    refused("select currant.enqueue_many('charge', array[['1', '2'], ['3', '4']]::json[])").await;
+}
+
+/// What is accepted from one must be readable for everybody: a claim, a list or a deployment that stumbled over it would stop all others.
+#[tokio::test]
+async fn the_strangest_request_that_is_accepted_stops_nobody() {
+    let world = World::empty().await;
+    let longest = "x".repeat(255);
+    for request in [
+        format!("select id from currant.enqueue('charge', concurrency_key => '{longest}', task_id => '{longest}')"),
+        "select id from currant.enqueue('charge', run_at => currant.now() + interval '9999 years')".into(),
+        "select id from currant.enqueue('charge', run_at => '4000-01-01 BC')".into(),
+        "select id from currant.enqueue('charge', timeout => '170000000 years', queue_timeout => '170000000 years')".into(),
+        "select id from currant.enqueue('charge', total_timeout => '170000000 years', retries => 2147483647)".into(),
+        "select id from currant.enqueue('charge', (repeat('[', 5000) || repeat(']', 5000))::json)".into(),
+        "select id from currant.enqueue('charge', '1e100000')".into(),
+        "select id from currant.enqueue('charge', tags => '{a,b}', task_id => E'\\x1b[2J\\n', priority => -32768)".into(),
+        "select id from currant.enqueue('charge', trace_context => '[1]')".into(),
+        "select id from currant.enqueue('charge', trace_context => '{\"baggage\": {\"a\": {\"b\": [1]}}}')".into(),
+    ] {
+        sqlx::query(AssertSqlSafe(request.clone())).execute(world.pool()).await.expect(&request);
+    }
+    assert_eq!(world.deploy("shop", &[task("charge")]).await, None, "what was parked does not stand in its way");
+    let claimed = world.claim(100).await;
+    assert_eq!(claimed.len(), 9, "all but the one that lies ahead");
+    assert!(world.claim(100).await.is_empty());
+    let shown = world.client.list(&Default::default()).await.unwrap();
+    assert_eq!(shown.len(), 10);
+    serde_json::to_string(&shown).unwrap();
+    assert_eq!(world.client.queues().await.unwrap().len(), 1);
+    maintenance::look(world.pool()).await.unwrap();
 }
 
 #[tokio::test]

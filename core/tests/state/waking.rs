@@ -5,23 +5,7 @@ use currant_core::inbox::{self, NewsKind};
 use currant_core::{journal, maintenance};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::world::{World, child, completes, decides, entry, json, starts, suspends, waits};
-
-/// Lets a statement of another connection run until it waits for a lock.
-async fn blocked(world: &World) {
-    loop {
-        let waiting: bool = sqlx::query_scalar(
-            "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')",
-        )
-        .fetch_one(world.pool())
-        .await
-        .unwrap();
-        if waiting {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-}
+use crate::world::{World, blocked, child, completes, decides, entry, json, starts, suspends, waits};
 
 /// Commits on a connection of its own, beside the test.
 async fn committing(world: &World, activation: Activation) -> tokio::task::JoinHandle<Verdict> {

@@ -169,6 +169,22 @@ impl World {
     }
 }
 
+/// Lets a statement of another connection run until it waits for a lock.
+pub(crate) async fn blocked(world: &World) {
+    loop {
+        let waiting: bool = sqlx::query_scalar(
+            "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')",
+        )
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+        if waiting {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn register(pool: &PgPool, lease: Duration) -> WorkerId {
     let id = WorkerId::from(uuid::Uuid::now_v7());
     let worker = NewWorker {
@@ -226,7 +242,8 @@ pub(crate) fn failure(code: &str) -> Failure {
 /// What a run writes when it writes nothing but its fate.
 pub(crate) fn activation(run: &Claimed, fate: Fate) -> Activation {
     let (id, claimed_at) = (run.id, run.claimed_at);
-    Activation { id, run: run.run, claimed_at, alone: run.is_alone(), workflow: None, logs: Vec::new(), fate }
+    let (run, alone) = (run.run, run.is_alone());
+    Activation { id, run, claimed_at, alone, workflow: None, logs: Vec::new(), progress: None, fate }
 }
 
 /// What a workflow's run writes.

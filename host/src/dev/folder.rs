@@ -28,10 +28,11 @@ impl Folder {
     pub(super) fn claim(path: PathBuf) -> Result<Folder> {
         make_passable(&path)?;
         // Passwords and data do not belong into anybody's repository.
-        fs::write(path.join(".gitignore"), "*\n")?;
-
-        let mut lock =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path.join("lock"))?;
+        let unwritable = || format!("cannot write into {}", path.display());
+        fs::write(path.join(".gitignore"), "*\n").with_context(unwritable)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut lock = options.open(path.join("lock")).with_context(unwritable)?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut holder = String::new();
             lock.read_to_string(&mut holder)?;

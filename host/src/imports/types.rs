@@ -1,7 +1,7 @@
 //! `currant:guest/types`: its values, and those of the crate that they stand for.
 
 use currant_core::executions::{Failure, RetryPolicy, StartOptions, Timeouts};
-use currant_core::ids::{QueueName, TaskId};
+use currant_core::ids::{QueueName, TaskId, word};
 use currant_core::values::Json;
 
 use crate::bindings::currant::guest::{types, workflow};
@@ -55,8 +55,8 @@ pub(crate) fn start_options(options: workflow::StartOptions) -> Result<StartOpti
         retry: options.retry.map(retry_policy),
         timeouts: timeouts(options.timeouts),
         task_id: options.task_id.map(|key| TaskId::parse(&key)).transpose().map_err(refused)?,
-        concurrency_key: options.concurrency_key,
-        tags: options.tags,
+        concurrency_key: options.concurrency_key.map(|key| word("concurrency_key", &key)).transpose().map_err(refused)?,
+        tags: options.tags.iter().map(|tag| word("tag", tag)).collect::<Result<_, _>>().map_err(refused)?,
     })
 }
 

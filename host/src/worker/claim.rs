@@ -25,13 +25,35 @@ use crate::error::causes;
 /// How often to look for executions that were claimed without our knowledge.
 const RECONCILE: Duration = Duration::from_secs(5);
 
+/// The longest pause before looking again at what others hold. Mostly they are workers, which let go in a moment; but a caller's transaction
+/// that cancels something may stay open for as long as its author likes.
+const HELD_BY_OTHERS: Duration = Duration::from_millis(128);
+
+/// What the loop remembers from one claim to the next.
+#[derive(Default)]
+struct Looks {
+    /// How far it came.
+    levels: Levels,
+    /// Queues with limits that come first the next time.
+    turn: Vec<String>,
+    /// Claims in a row that found only what others hold.
+    in_vain: u32,
+}
+
+impl Looks {
+    /// When to look again: at once the first time, and then each time later.
+    fn again_after(&mut self) -> Duration {
+        let pause = Duration::from_millis((1 << self.in_vain.min(10)) - 1);
+        self.in_vain = self.in_vain.saturating_add(1);
+        pause.min(HELD_BY_OTHERS)
+    }
+}
+
 /// Claims and starts executions until told to stop.
 pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     let mut reconciled = Instant::now();
-    let mut levels = Levels::default();
-    // Queues with limits that come first the next time.
-    let mut turn = Vec::new();
+    let mut looks = Looks::default();
     while !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -41,7 +63,7 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
         if (!backoff.first() || reconciled.elapsed() > RECONCILE) && give_back_forgotten(&services).await.is_ok() {
             reconciled = Instant::now();
         }
-        match claim_and_start(&services, &mut levels, &mut turn).await {
+        match claim_and_start(&services, &mut looks).await {
             Ok(pause) => {
                 if !backoff.first() {
                     info!("the database answers again");
@@ -72,12 +94,8 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
 ///
 /// Queues with limits come after the others, in a transaction of their own, so that those never wait for them. When the others have taken all
 /// slots, it is their turn first the next time.
-async fn claim_and_start(
-    services: &Arc<Services>,
-    levels: &mut Levels,
-    turn: &mut Vec<String>,
-) -> Result<Option<Duration>, currant_core::Error> {
-    let first = std::mem::take(turn);
+async fn claim_and_start(services: &Arc<Services>, looks: &mut Looks) -> Result<Option<Duration>, currant_core::Error> {
+    let first = std::mem::take(&mut looks.turn);
     if !first.is_empty() {
         claim_within_limits(services, &first).await?;
     }
@@ -86,24 +104,30 @@ async fn claim_and_start(
         return Ok(None);
     }
     let queues = services.settings.queues.as_deref();
-    let (look, began) = (levels.look(), Instant::now());
+    let (look, began) = (looks.levels.look(), Instant::now());
     let claims = claim(&services.pool, services.id, queues, wanted as u32, &look).await?;
-    levels.learn(began, wanted, &claims);
+    looks.levels.learn(began, wanted, &claims);
     let Claims { claimed, contended, next, limited, levels: _ } = claims;
-    let mut more = contended || claimed.len() == wanted;
+    let mut more = claimed.len() == wanted;
+    if contended {
+        looks.in_vain = if claimed.is_empty() { looks.in_vain } else { 0 };
+        services.claimable.expect_in(looks.again_after());
+    } else {
+        looks.in_vain = 0;
+    }
     start(services, claimed);
     let (open, next_open) = services.held_back.waiting(limited);
     for next in next.into_iter().chain(next_open) {
         services.claimable.expect_in(next);
     }
     if services.wanted() == 0 {
-        *turn = open;
+        looks.turn = open;
     } else if !open.is_empty() {
         more |= claim_within_limits(services, &open).await?;
     }
     if let Look::From(_) = look {
         // What it has overlooked is found by the next look everywhere.
-        services.claimable.expect_in(levels.everywhere_in());
+        services.claimable.expect_in(looks.levels.everywhere_in());
     }
     Ok((!more).then(|| services.settings.poll_interval.mul_f64(rand::random_range(0.75..1.0))))
 }
@@ -159,10 +183,23 @@ async fn give_back_forgotten(services: &Services) -> Result<(), currant_core::Er
     for (id, run, claimed_at) in workers::claimed(&services.pool, services.id).await? {
         if !services.holds(id, claimed_at) {
             info!(execution.id = %id, "claimed without our knowledge: given back");
-            let fate = Fate::Returned;
-            let given_back = Activation { id, run, claimed_at, alone: false, workflow: None, logs: Vec::new(), fate };
+            let (progress, fate) = (None, Fate::Returned);
+            let given_back = Activation { id, run, claimed_at, alone: false, workflow: None, logs: Vec::new(), progress, fate };
             services.committer.write(given_back).await;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_hold_is_looked_at_ever_more_seldom() {
+        let mut looks = Looks::default();
+        let pauses: Vec<_> = (0..40).map(|_| looks.again_after()).collect();
+        assert_eq!(pauses[..4], [0, 1, 3, 7].map(Duration::from_millis));
+        assert_eq!(pauses[39], HELD_BY_OTHERS);
+    }
 }

@@ -30,14 +30,11 @@ impl ModuleSource for Stored {
 /// Decides deployments until told to stop.
 pub(super) async fn decide_until(services: Arc<Services>, stop: CancellationToken) {
     let inspector = Inspector::new(services.settings.inspector.clone(), &services.settings.runtime);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            done = decide_next(&services, &inspector) => match done {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => debug!(error = causes(&error), "deployments could not be looked up"),
-            }
+    while !stop.is_cancelled() {
+        match decide_next(&services, &inspector, &stop).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => debug!(error = causes(&error), "deployments could not be looked up"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -48,21 +45,38 @@ pub(super) async fn decide_until(services: Arc<Services>, stop: CancellationToke
 }
 
 /// Decides one deployment; false when none waits.
-async fn decide_next(services: &Services, inspector: &Inspector) -> Result<bool, currant_core::Error> {
+async fn decide_next(
+    services: &Services,
+    inspector: &Inspector,
+    stop: &CancellationToken,
+) -> Result<bool, currant_core::Error> {
     let Some(Requested { deployment, digest, bytes }) = modules::next_requested(&services.pool, services.id).await? else {
         return Ok(false);
     };
     info!(module.digest = %digest, size = bytes.len(), "inspecting a module");
-    let verdict = match inspector.inspect(&bytes).await {
+    let inspected = tokio::select! {
+        inspected = inspector.inspect(&bytes) => inspected,
+        // Its child process is killed; the next worker need not wait until that is noticed.
+        () = stop.cancelled() => {
+            modules::leave_inspection(&services.pool, deployment).await?;
+            return Ok(false);
+        }
+    };
+    let verdict = match inspected {
         Ok(description) => Verdict::Deployed(description),
         Err(refusal @ Refusal::Module(_)) => Verdict::Refused(refusal.to_string()),
         Err(refusal @ Refusal::Host(_)) => Verdict::Refused(format!("{refusal}; that is the worker's fault: deploy it again")),
     };
     if let Verdict::Refused(reason) = &verdict {
         warn!(module.digest = %digest, reason, "module refused");
-    } else if let Err(error) = services.runtime.load(&digest).await {
-        // Inspection left its compiled code in the cache; if that cannot be read, the first execution compiles it.
-        warn!(module.digest = %digest, error = causes(&error), "the inspected module could not be loaded ahead");
+    } else {
+        // Inspection left its compiled code in the cache; if that cannot be read, it is compiled here or by the first execution.
+        tokio::select! {
+            loaded = services.runtime.load(&digest) => if let Err(error) = loaded {
+                warn!(module.digest = %digest, error = causes(&error), "the inspected module could not be loaded ahead");
+            },
+            () = stop.cancelled() => {}
+        }
     }
     modules::decide(&services.pool, services.id, deployment, verdict).await?;
     Ok(true)

@@ -23,14 +23,17 @@ pub(super) async fn beat_until(services: Arc<Services>, stop: CancellationToken)
             () = services.cancellations.notified() => {}
             () = tokio::time::sleep(INTERVAL) => {}
         }
-        let beats = services.tasks.map(|id, task| Beat { id, run: task.run, progress: task.take_progress() });
+        let beats = services.tasks.map(|id, task| Beat { id, run: task.run, progress: task.hand_over_progress() });
         if beats.is_empty() {
             continue;
         }
         match workers::heartbeat(&services.pool, services.id, &beats).await {
             Ok(cancelled) => cancelled.into_iter().for_each(|id| request_cancellation(&services, id)),
-            // Progress is told again with the next heartbeat that has some; whether the worker lives is the lease's concern.
-            Err(error) => debug!(error = causes(&error), "heartbeats could not be written"),
+            // Progress is told again with the next heartbeat; whether the worker lives is the lease's concern.
+            Err(error) => {
+                debug!(error = causes(&error), "heartbeats could not be written");
+                services.tasks.for_each(|task| task.progress_was_lost());
+            }
         }
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn activation(claimed: &Claimed, fate: Fate) -> Activation {
         alone: claimed.is_alone(),
         workflow: None,
         logs: Vec::new(),
+        progress: None,
         fate,
     }
 }
@@ -89,7 +90,10 @@ pub(super) async fn settle(services: &Services, activation: Activation) {
             let failure =
                 Failure::of_host("invalid-value", format!("the result cannot be stored: {}", causes(&rejected)), false);
             let fate = Fate::Ends(Ending::Failed(failure));
-            let _ = services.committer.write(Activation { workflow: None, logs: Vec::new(), fate, ..activation }).await;
+            let _ = services
+                .committer
+                .write(Activation { workflow: None, logs: Vec::new(), progress: None, fate, ..activation })
+                .await;
         }
         Written::Answered(Verdict::Lost) => debug!("taken over, or written before"),
         _ => {

@@ -1,12 +1,14 @@
 //! One attempt of a task.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use currant_core::executions::Failure;
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Fate};
+use currant_core::limits::LONGEST_MS;
 use currant_core::values::Json;
 use tokio::time::MissedTickBehavior;
 use tracing::debug;
@@ -31,8 +33,10 @@ pub(crate) struct TaskRun {
 #[derive(Debug)]
 struct Said {
     at: Instant,
-    /// Progress that is not yet written.
+    /// Its progress, as it said it last in this attempt.
     progress: Option<Json>,
+    /// Whether that was handed to a heartbeat.
+    handed_over: bool,
 }
 
 impl TaskRun {
@@ -42,7 +46,7 @@ impl TaskRun {
             stop: StopFlag::default(),
             cancelled: AtomicBool::new(claimed.cancel_requested),
             shutting_down: AtomicBool::new(false),
-            said: Mutex::new(Said { at: Instant::now(), progress: None }),
+            said: Mutex::new(Said { at: Instant::now(), progress: None, handed_over: true }),
             last_progress: claimed.progress.clone(),
         }
     }
@@ -58,22 +62,39 @@ impl TaskRun {
     }
 
     /// The progress to write with the next heartbeat.
-    pub(crate) fn take_progress(&self) -> Option<Json> {
-        self.said.lock().expect("no panic while held").progress.take()
+    pub(crate) fn hand_over_progress(&self) -> Option<Json> {
+        let mut said = self.said();
+        if std::mem::replace(&mut said.handed_over, true) { None } else { said.progress.clone() }
+    }
+
+    /// That heartbeat could not be written.
+    pub(crate) fn progress_was_lost(&self) {
+        let mut said = self.said();
+        said.handed_over = said.progress.is_none();
+    }
+
+    /// What the end of the attempt has to write: the heartbeat that took it may come too late.
+    fn last_said(&self) -> Option<Json> {
+        self.said().progress.clone()
     }
 
     fn silent_for(&self) -> Duration {
-        self.said.lock().expect("no panic while held").at.elapsed()
+        self.said().at.elapsed()
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().expect("no panic while held")
     }
 }
 
 impl TaskCalls for TaskRun {
     fn heartbeat(&self, progress: Option<String>) -> bool {
-        let mut said = self.said.lock().expect("no panic while held");
+        let mut said = self.said();
         said.at = Instant::now();
         // Progress that is no JSON is not worth failing a task for; the SDKs make it.
         if let Some(progress) = progress.and_then(|text| Json::parse(text).ok()) {
             said.progress = Some(progress);
+            said.handed_over = false;
         }
         self.is_cancelled()
     }
@@ -99,9 +120,10 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Ha
     let task = Arc::new(TaskRun::new(&claimed));
     let registered = services.tasks.enter(claimed.id, task.clone());
     let logs = Arc::new(Logs::new(claimed.claimed_at));
-    let limit = time_limit(&claimed);
+    let limit = time_limit(claimed.timeouts.attempt_ms, claimed.deadline.map(|deadline| deadline - claimed.claimed_at));
     let deadline = limit.and_then(|limit| {
-        u64::try_from((claimed.claimed_at + chrono::TimeDelta::from_std(limit).ok()?).timestamp_millis()).ok()
+        let deadline = claimed.claimed_at.checked_add_signed(TimeDelta::from_std(limit).ok()?)?;
+        u64::try_from(deadline.timestamp_millis()).ok()
     });
     let call = call(&claimed, &module, Role::Task(task.clone()), logs.clone(), task.stop.clone(), deadline, grants);
     let returned = {
@@ -122,13 +144,14 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Ha
         other => other,
     };
     let fate = fate_of(&claimed, returned);
-    settle(&services, Activation { logs: logs.take(), ..activation(&claimed, fate) }).await;
+    let progress = task.last_said();
+    settle(&services, Activation { logs: logs.take(), progress, ..activation(&claimed, fate) }).await;
 }
 
-/// The attempt's limit, or what is left of the total, whichever is shorter.
-fn time_limit(claimed: &Claimed) -> Option<Duration> {
-    let attempt = claimed.timeouts.attempt_ms.map(Duration::from_millis);
-    let total = claimed.deadline.map(|deadline| (deadline - claimed.claimed_at).to_std().unwrap_or_default());
+/// The attempt's limit, or what is left of the total, whichever is shorter. One that is longer than the calendar is none.
+fn time_limit(attempt_ms: Option<u64>, left: Option<TimeDelta>) -> Option<Duration> {
+    let attempt = attempt_ms.filter(|attempt| *attempt < LONGEST_MS).map(Duration::from_millis);
+    let total = left.map(|left| left.to_std().unwrap_or_default());
     attempt.into_iter().chain(total).min()
 }
 
@@ -170,5 +193,22 @@ async fn watch(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shorter_limit_holds_and_one_beyond_the_calendar_is_none() {
+        let seconds = |seconds| Some(TimeDelta::seconds(seconds));
+        assert_eq!(time_limit(None, None), None);
+        assert_eq!(time_limit(Some(1_500), seconds(2)), Some(Duration::from_millis(1_500)));
+        assert_eq!(time_limit(Some(2_500), seconds(2)), Some(Duration::from_secs(2)));
+        assert_eq!(time_limit(Some(1_500), seconds(-1)), Some(Duration::ZERO), "the total is over");
+        // 290,000 years: a duration like any other, and beyond the last date that there is.
+        assert_eq!(time_limit(Some(9_151_488_000_000_000), None), None);
+        assert_eq!(time_limit(Some(u64::MAX), seconds(2)), Some(Duration::from_secs(2)));
     }
 }

@@ -46,8 +46,8 @@ pub(super) async fn resume(
 /// Runs a workflow until it ended, or is no longer in memory.
 pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands, module: Arc<Module>) {
     let loaded = async {
-        let grants = services.grants(claimed.module.as_deref()).await.map_err(Unreadable::Database)?;
-        Ok((grants, load(&services, &claimed, &module).await?))
+        let grants = services.grants(claimed.module.as_deref()).await?;
+        Ok::<_, Unreadable>((grants, load(&services, &claimed, &module).await?))
     };
     let (grants, journal) = match loaded.await {
         Ok(loaded) => loaded,
@@ -56,7 +56,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands,
             return settle(&services, activation(&claimed, Fate::Returned)).await;
         }
         Err(Unreadable::Corrupted(corrupted)) => {
-            let failure = Failure::of_host("nondeterminism", corrupted.to_string(), false);
+            let failure = Failure::of_host("nondeterminism", corrupted, false);
             return settle(&services, activation(&claimed, Fate::Ends(Ending::Failed(failure)))).await;
         }
     };
@@ -98,21 +98,36 @@ const TIME_TO_STOP: Duration = Duration::from_millis(500);
 
 enum Unreadable {
     Database(currant_core::Error),
-    Corrupted(crate::journal::Corrupted),
+    Corrupted(String),
+}
+
+impl From<currant_core::Error> for Unreadable {
+    fn from(error: currant_core::Error) -> Unreadable {
+        match error {
+            // It will not become readable by being read again.
+            currant_core::Error::Unreadable(reason) => Unreadable::Corrupted(reason),
+            error => Unreadable::Database(error),
+        }
+    }
+}
+
+impl From<crate::journal::Corrupted> for Unreadable {
+    fn from(corrupted: crate::journal::Corrupted) -> Unreadable {
+        Unreadable::Corrupted(corrupted.to_string())
+    }
 }
 
 async fn load(services: &Services, claimed: &Claimed, module: &Module) -> Result<Journal, Unreadable> {
     // Nothing can be on record before its first run, and what has arrived since it was claimed keeps it from suspending.
     let rows = match claimed.run {
         1 => Vec::new(),
-        _ => record::load(&services.pool, claimed.id, claimed.chain).await.map_err(Unreadable::Database)?,
+        _ => record::load(&services.pool, claimed.id, claimed.chain).await?,
     };
     let news = match claimed.has_news {
         false => Vec::new(),
-        true => inbox::load(&services.pool, claimed.id, 0).await.map_err(Unreadable::Database)?,
+        true => inbox::load(&services.pool, claimed.id, 0).await?,
     };
-    let mut journal =
-        Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at).map_err(Unreadable::Corrupted)?;
+    let mut journal = Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at)?;
     journal.arrived(news, claimed.claimed_at);
     Ok(journal)
 }

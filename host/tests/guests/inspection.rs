@@ -1,5 +1,6 @@
 //! Inspection, in its child process.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,15 @@ async fn a_component_says_what_it_offers_and_leaves_its_code() {
     assert_eq!((function("echo").kind, function("echo_flow").kind), (Kind::Task, Kind::Workflow));
     assert_eq!(function("echo").queue.as_ref().unwrap().as_str(), "echo");
     assert_eq!(function("fail").retry.as_ref().unwrap().retries, 2);
+
+    // The same file: it was not compiled, and not written, a second time.
+    let kept = || {
+        let files = std::fs::read_dir(cache.path().join("modules")).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().ino()).collect::<Vec<_>>()
+    };
+    let before = kept();
+    assert_eq!(inspector(&settings).inspect(&bytes).await.unwrap(), description);
+    assert_eq!((before.len(), kept()), (1, before.clone()));
 
     let (source, digest) = Components::with(bytes);
     Runtime::new(settings, source.clone()).unwrap().load(&digest).await.unwrap();

@@ -97,8 +97,7 @@ async fn a_task_that_is_too_fast_pauses_its_queue() -> Result<()> {
     let stack = Stack::new().await;
     let _workers = two_workers(&stack).await?;
     stack.currant_ok(&["queues", "set", "limited", "rate_limit=1000/sec"]).await?;
-    let id = stack.start("rate_limited_once", json!(1_500)).await?;
-    // It says so until a heartbeat of it was written.
+    let id = stack.start("rate_limited_once", json!(4_000)).await?;
     let paused =
         "select paused_until > currant.now() + interval '1 second' from currant.rate_limits where $1::uuid is not null";
     stack.until(id, paused).await?;

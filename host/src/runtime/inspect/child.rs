@@ -84,8 +84,6 @@ fn limit_ourselves(request: &Request) -> rustix::io::Result<()> {
 }
 
 fn inspect(request: &Request, engine: &Engine, bytes: &[u8]) -> Result<ModuleDescription, String> {
-    let component = Component::new(engine, bytes).map_err(|error| contract::not_compiled(&error))?;
-    contract::check_interfaces(engine, &component)?;
     let settings = RuntimeSettings {
         cache_folder: request.cache_folder.clone(),
         cache_folder_limit: request.cache_folder_limit,
@@ -93,15 +91,26 @@ fn inspect(request: &Request, engine: &Engine, bytes: &[u8]) -> Result<ModuleDes
         result_limit: DESCRIPTION_BYTES,
         ..RuntimeSettings::default()
     };
+    let (digest, cache) = (Digest::of(bytes), DiskCache::open(engine, &settings));
+    // What was compiled before is what it would be compiled to now: the worker, too, believes its cache.
+    let kept = cache.as_ref().and_then(|cache| cache.load(engine, &digest)).map(|(component, _)| component);
+    let is_kept = kept.is_some();
+    let component = match kept {
+        Some(component) => component,
+        None => Component::new(engine, bytes).map_err(|error| contract::not_compiled(&error))?,
+    };
+    contract::check_interfaces(engine, &component)?;
     let description = describe(engine, &component, &settings)?;
-    keep(engine, &settings, bytes, &component);
+    if let Some(cache) = cache.filter(|_| !is_kept) {
+        keep(&cache, &digest, &component);
+    }
     Ok(description)
 }
 
 /// Leaves the compiled code to the worker. It can do without.
-fn keep(engine: &Engine, settings: &RuntimeSettings, bytes: &[u8], component: &Component) {
-    if let (Some(cache), Ok(compiled)) = (DiskCache::open(engine, settings), component.serialize())
-        && let Err(error) = cache.store(&Digest::of(bytes), &compiled)
+fn keep(cache: &DiskCache, digest: &Digest, component: &Component) {
+    if let Ok(compiled) = component.serialize()
+        && let Err(error) = cache.store(digest, &compiled)
     {
         eprintln!("the compiled code cannot be kept: {error:#}");
     }
