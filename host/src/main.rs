@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use currant_core::config::Config;
 use currant_core::ids::QueueName;
 use currant_core::{pool, schema};
-use currant_host::runtime::{self, RuntimeSettings};
+use currant_host::runtime::{self, RuntimeSettings, Trust};
 use currant_host::{ResidentSettings, Worker, WorkerSettings, bench, dev};
 use sqlx::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
@@ -197,6 +197,12 @@ fn database_url(config: &Config) -> anyhow::Result<&str> {
 fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
     let defaults = WorkerSettings::default();
     let queues = config.worker.queues.iter().map(|name| QueueName::parse(name)).collect::<Result<Vec<_>, _>>()?;
+    let trust = match &config.worker.ca_file {
+        Some(path) => Trust::with_file(path).map_err(|error| {
+            anyhow::anyhow!("{error:#}\nhint: `worker.ca_file` ({}) names a PEM file", currant_core::env::WORKER_CA_FILE)
+        })?,
+        None => Trust::default(),
+    };
     Ok(WorkerSettings {
         queues: (!queues.is_empty()).then_some(queues),
         queue_settings: config.queues.clone(),
@@ -213,6 +219,7 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
             memory_limit: config.worker.memory_limit.0 as usize,
             // A run never waits for an instance that another one holds. Residents that were dropped are gone a moment later.
             instances: (config.worker.slots + config.worker.resident_count.0).saturating_mul(9) / 8,
+            trust,
             ..defaults.runtime
         },
         ..defaults
