@@ -127,6 +127,9 @@ def _tell_error(error: BaseException) -> None:
             "type": type(error).__name__,
             "message": str(error),
             "module": error.name if isinstance(error, ImportError) else None,
+            # Files, sockets, processes: whatever a build has not.
+            "of_system": isinstance(error, (OSError, NotImplementedError))
+            or getattr(error, "code", "") == "no-threads",
             "traceback": _failures.traceback_of(error),
         },
     )

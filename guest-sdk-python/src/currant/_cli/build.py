@@ -288,9 +288,9 @@ def _in_words(told: _Told, findings: Findings) -> Problem:
     if kind == "ValueError" and "\n" not in message and ("functions" in message or "type hints" in message):
         return Problem(message)
     trace = _indented(told.error["traceback"])
-    if kind == "NotImplementedError" or "no-threads" in message or kind == "OSError":
+    if told.error["of_system"]:
         return Problem(
-            f"your module does at its top what a build cannot do: {message}\n{trace}",
+            f"your module does at its top what a build cannot do: {kind}: {message}\n{trace}",
             hint="do it inside a task: at build there is no network, no thread and no file but the source",
         )
     return Problem(f"your module cannot be imported: {kind}: {message}\n{trace}", hint="mend it, and build again")
