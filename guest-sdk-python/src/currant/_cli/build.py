@@ -21,7 +21,7 @@ from typing import Any
 import currant
 from currant import _snapshot
 from currant._cli import app as apps
-from currant._cli import imports, scan, talk, watch
+from currant._cli import immortal, imports, scan, talk, watch
 from currant._cli.app import App
 from currant._cli.scan import Findings
 from currant._cli.talk import Problem
@@ -244,6 +244,9 @@ def _componentize(app: App, findings: Findings, folders: list[Path], folder: Pat
     if result.returncode != 0 or not made.is_file():
         raise _in_words(told, findings)
     _warn_of_impossible(told, findings)
+    component = bytearray(made.read_bytes())
+    immortal.make(component, (stage / _snapshot.OBJECTS).read_bytes())
+    made.write_bytes(component)
 
 
 NAMES = [
