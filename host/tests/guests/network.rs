@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::world::{FakeRun, World, settings, value};
 
-/// A server on this machine that answers every request with its first line. Answers its port.
+/// A server on this machine that answers every request with its first line, its host, and its body. Answers its port.
 async fn server() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -46,15 +46,35 @@ async fn secure_server() -> u16 {
 }
 
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let mut request = vec![0; 4096];
-    let length = stream.read(&mut request).await.unwrap();
-    let request = String::from_utf8_lossy(&request[..length]).into_owned();
-    let line = request.lines().next().unwrap_or_default();
-    let host = request.lines().find(|line| line.to_lowercase().starts_with("host:")).unwrap_or_default();
-    let body = format!("{line} {host}");
-    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (head, body) = request(&mut stream).await;
+    let line = head.lines().next().unwrap_or_default();
+    let said = format!("{line} {}{body}", header(&head, "host").map(|host| format!("host: {host}")).unwrap_or_default());
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{said}", said.len());
     stream.write_all(answer.as_bytes()).await.unwrap();
     let _ = stream.shutdown().await;
+}
+
+/// What was sent: the lines before the body, and the body.
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> (String, String) {
+    let mut bytes = Vec::new();
+    loop {
+        let length = stream.read_buf(&mut bytes).await.unwrap();
+        // Who does not speak HTTP is answered all the same.
+        let text = String::from_utf8_lossy(&bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let expected = header(head, "content-length").map_or(0, |length| length.parse().unwrap());
+        let is_whole = text.contains("\r\n\r\n") && body.len() >= expected;
+        if is_whole || length == 0 || !text.starts_with(|first: char| first.is_ascii_uppercase()) {
+            return (head.to_owned(), body.to_owned());
+        }
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }
 
 /// A file that `tests/tls/generate` makes.
@@ -74,6 +94,17 @@ async fn a_granted_host_is_reached_by_address_and_by_name() {
 }
 
 #[tokio::test]
+async fn a_body_of_many_pieces_is_sent_and_read_as_a_whole() {
+    let port = server().await;
+    let world = World::new().await.granting_http(&format!("127.0.0.1:{port}"));
+    let text = "a".repeat(100_000);
+    let answer = world.completed("http_post", &json!([format!("http://127.0.0.1:{port}/in"), text]).to_string()).await;
+    let body = answer["body"].as_str().unwrap();
+    assert!(body.starts_with("POST /in HTTP/1.1 "), "{}", &body[..40]);
+    assert!(body.ends_with(&json!({ "text": text }).to_string()), "{} bytes", body.len());
+}
+
+#[tokio::test]
 async fn without_a_grant_the_error_says_which_one_is_missing() {
     let port = server().await;
     let world = World::new().await.granting_http("localhost:1");
@@ -81,6 +112,7 @@ async fn without_a_grant_the_error_says_which_one_is_missing() {
     let words =
         format!("localhost:{port} is not granted to this module: `currant deploy … --allow-http localhost:{port}` grants it");
     assert!(failure.message.contains(&words), "{failure:?}");
+    assert_eq!((failure.code.as_str(), failure.retryable), ("http-refused", false));
     assert_eq!(world.logs.text(), format!("warn request refused: {words}\n"));
 }
 
