@@ -111,10 +111,13 @@ settings! {
         memory_limit: Size = "256MiB", env::WORKER_MEMORY_LIMIT;
         /// How many workflows that wait it keeps in memory, so that they go on without being replayed. `0` keeps none.
         resident_count: Count = "1000", env::WORKER_RESIDENT_COUNT;
-        /// Beyond so much memory of the whole worker it drops waiting workflows, those first that wait longest. Nothing is lost by it.
+        /// Beyond so much memory of its own it drops waiting workflows, those first that wait longest. Nothing is lost by it. What all instances of a
+        /// module share, such as its code, does not count.
         resident_memory: Size = "1GiB", env::WORKER_RESIDENT_MEMORY;
         /// A workflow that has waited for so long is dropped from memory, and replayed when it goes on.
         resident_time: Duration = "10m", env::WORKER_RESIDENT_TIME;
+        /// A PEM file of certificate authorities that HTTPS requests of modules rely on, besides the public ones: those of your own servers.
+        ca_file: Option<PathBuf> = "", env::WORKER_CA_FILE;
     }
     /// What a worker says while it runs.
     log: Log {
@@ -412,6 +415,12 @@ impl FromText for String {
 impl FromText for Option<String> {
     fn from_text(text: &str) -> Result<Option<String>, String> {
         Ok((!text.is_empty()).then(|| text.to_owned()))
+    }
+}
+
+impl FromText for Option<PathBuf> {
+    fn from_text(text: &str) -> Result<Option<PathBuf>, String> {
+        Ok((!text.is_empty()).then(|| text.into()))
     }
 }
 

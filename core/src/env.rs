@@ -25,6 +25,8 @@ pub const WORKER_RESIDENT_COUNT: &str = "CURRANT_WORKER_RESIDENT_COUNT";
 pub const WORKER_RESIDENT_MEMORY: &str = "CURRANT_WORKER_RESIDENT_MEMORY";
 /// How long a waiting workflow stays in memory.
 pub const WORKER_RESIDENT_TIME: &str = "CURRANT_WORKER_RESIDENT_TIME";
+/// Whose certificates a worker's modules believe besides those of the public authorities.
+pub const WORKER_CA_FILE: &str = "CURRANT_WORKER_CA_FILE";
 /// What is logged.
 pub const LOG: &str = "CURRANT_LOG";
 /// When set and not empty, nothing is coloured (no-color.org).

@@ -61,7 +61,7 @@ export type Modules = Readonly<Record<string, Readonly<Record<string, unknown>>>
 
 /** Every task and workflow that these files export, by name; gives those a name that have none. Throws what is wrong with them. */
 export function collect(modules: Modules): Map<string, Definition> {
-  const found = new Map<string, { definition: Definition; file: string }>();
+  const found = new Map<string, { definition: Definition; place: string }>();
   const known = new Set<Definition>();
   for (const [file, exports] of Object.entries(modules)) {
     for (const [key, value] of Object.entries(exports)) {
@@ -81,8 +81,9 @@ export function collect(modules: Modules): Map<string, Definition> {
         );
       }
       const other = found.get(name);
-      if (other) throw new Error(`two functions are called \`${name}\`, in ${other.file} and in ${file}`);
-      found.set(name, { definition, file });
+      const place = `\`${key}\` of ${file}`;
+      if (other) throw new Error(`two functions are called \`${name}\`: ${other.place} and ${place}`);
+      found.set(name, { definition, place });
     }
   }
   return new Map([...found].map(([name, { definition }]) => [name, definition]));

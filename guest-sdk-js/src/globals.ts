@@ -61,7 +61,7 @@ async function fetchInWords(fetch: Replaced["fetch"], input: unknown, init: unkn
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
     throw new TypeError(
       `cannot fetch ${url.href}: no connection, or ${url.hostname}:${port} is not granted to this module ` +
-        `(\`--allow-http ${url.hostname}:${port}\` at its deployment grants it); \`currant logs\` says which`,
+        `(\`currant deploy … --allow-http ${url.hostname}:${port}\` grants it); \`currant logs\` says which`,
       { cause: error },
     );
   }

@@ -42,6 +42,32 @@ export interface CallOptions extends CommonOptions {
   tags?: string[];
 }
 
+/** Names of options. A record, so that the compiler sees whether one is missing. */
+export type Names<Options> = Readonly<Record<keyof Options, true>>;
+
+export const COMMON_OPTIONS: Names<CommonOptions> = {
+  ...{ queue: true, priority: true, timeout: true, queueTimeout: true, totalTimeout: true, heartbeat: true },
+  ...{ retries: true, backoff: true, multiplier: true, maxBackoff: true },
+};
+
+export const CALL_OPTIONS: Names<CallOptions> = {
+  ...COMMON_OPTIONS,
+  ...{ delay: true, taskId: true, concurrencyKey: true, tags: true },
+};
+
+/** Throws if there is an option of another name: it would otherwise do nothing, and nobody would know. */
+export function refuseUnknown(options: object, names: Readonly<Record<string, true>>, what: string): void {
+  const known = Object.keys(names);
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const plain = (text: string) => text.replaceAll("_", "").toLowerCase();
+    const meant =
+      known.find((other) => plain(other) === plain(name)) ?? known.find((other) => other.startsWith(name.slice(0, 4)));
+    const hint = meant === undefined ? `there are ${known.join(", ")}` : `did you mean \`${meant}\`?`;
+    throw new TypeError(`${what} has no option \`${name}\`: ${hint}`);
+  }
+}
+
 /** How often a failed attempt is tried again, in milliseconds. */
 export interface RetryPolicy {
   retries: number;

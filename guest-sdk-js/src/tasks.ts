@@ -4,7 +4,17 @@ import { refuseInStep } from "./executor.js";
 import { DEFINITION, type Definition, inputOf, invoke, type Kind, type Target } from "./functions.js";
 import { currentRun } from "./host.js";
 import { Operation } from "./operation.js";
-import { type CallOptions, type CommonOptions, startOptions, TASK_RETRY, WORKFLOW_RETRY } from "./options.js";
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  COMMON_OPTIONS,
+  type CommonOptions,
+  type Names,
+  refuseUnknown,
+  startOptions,
+  TASK_RETRY,
+  WORKFLOW_RETRY,
+} from "./options.js";
 import { read, type Validator } from "./values.js";
 
 /** What can be said about a task. */
@@ -60,6 +70,14 @@ export function task(...given: [FunctionOptions, Body] | [Body]): TaskFunction<u
 task.named = <Args extends unknown[], Result>(name: string, options: { result?: Validator<Result> } = {}) =>
   callable({ kind: "task", name, result: options.result }, {}) as TaskFunction<Args, Result>;
 
+const FUNCTION_OPTIONS: Names<FunctionOptions> = {
+  ...COMMON_OPTIONS,
+  name: true,
+  description: true,
+  input: true,
+  result: true,
+};
+
 /** What is made into a task or workflow. */
 export type Body = (...args: never[]) => unknown;
 
@@ -67,6 +85,7 @@ export type Body = (...args: never[]) => unknown;
 export function define(kind: Kind, given: [FunctionOptions, Body] | [Body]): Definition {
   const [options, body] = given.length === 1 ? [{}, given[0]] : given;
   if (typeof body !== "function") throw new TypeError(`\`${kind}\` is given a function: ${kind}({ … }, async (input) => …)`);
+  refuseUnknown(options, FUNCTION_OPTIONS, `the ${kind} \`${options.name ?? body.name}\``);
   const { name, description, input, result, ...rest } = options;
   return { kind, name, description, options: rest, body, input: input as Validator<unknown> | undefined, result };
 }
@@ -88,11 +107,16 @@ export interface Detachable {
   detached?: boolean;
 }
 
+const WORKFLOW_CALL_OPTIONS: Names<CallOptions & Detachable> = { ...CALL_OPTIONS, detached: true };
+
 /** @internal */
 export function callable(target: Target, options: CallOptions & Detachable): TaskFunction<unknown[], unknown> {
   const call = (...args: unknown[]) => start(target, options, args);
   return Object.assign(call, {
-    with: (more: CallOptions & Detachable) => callable(target, { ...options, ...more }),
+    with: (more: CallOptions & Detachable) => {
+      refuseUnknown(more, target.kind === "task" ? CALL_OPTIONS : WORKFLOW_CALL_OPTIONS, `a call of the ${target.kind}`);
+      return callable(target, { ...options, ...more });
+    },
     [DEFINITION]: target.definition,
   });
 }

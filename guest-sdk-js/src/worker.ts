@@ -10,6 +10,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 
 import { findProgram, notInstalled } from "./binaries.js";
 import { type Duration, milliseconds } from "./durations.js";
+import { type Names, refuseUnknown } from "./options.js";
 
 /** Settings of a worker. What is not said comes from the environment, `currant.toml` or the defaults: see docs/configuration.md. */
 export interface WorkerOptions {
@@ -27,6 +28,14 @@ export interface WorkerOptions {
   shutdownGrace?: Duration;
   /** How much memory one execution may use, for example `"256MiB"`. */
   memoryLimit?: string;
+  /** How many workflows that wait it keeps in memory; 0 for none. */
+  residentCount?: number;
+  /** Beyond how much memory of the whole worker it drops waiting workflows, for example `"1GiB"`. */
+  residentMemory?: string;
+  /** How long a waiting workflow stays in memory. */
+  residentTime?: Duration;
+  /** A PEM file of certificate authorities that HTTPS requests of modules rely on, besides the public ones. */
+  caFile?: string;
   /** A level, or levels by module: `"info"`. */
   log?: string;
   /** More variables of its environment. */
@@ -34,6 +43,11 @@ export interface WorkerOptions {
   /** Where its log goes: to this program's stderr unless said. */
   stderr?: "inherit" | "ignore";
 }
+
+const WORKER_OPTIONS: Names<WorkerOptions> = {
+  ...{ databaseUrl: true, slots: true, queues: true, lease: true, pollInterval: true, shutdownGrace: true, memoryLimit: true },
+  ...{ residentCount: true, residentMemory: true, residentTime: true, caFile: true, log: true, env: true, stderr: true },
+};
 
 /** A worker process. */
 export class Worker {
@@ -85,6 +99,7 @@ export class Worker {
 
 /** The settings as the variables that the program reads. */
 export function environmentOf(options: WorkerOptions): Record<string, string> {
+  refuseUnknown(options, WORKER_OPTIONS, "`Worker`");
   const length = (value: Duration | undefined, what: string) =>
     value === undefined ? undefined : `${milliseconds(value, `\`${what}\``)}ms`;
   if (options.slots !== undefined && !(Number.isInteger(options.slots) && options.slots > 0)) {
@@ -98,6 +113,10 @@ export function environmentOf(options: WorkerOptions): Record<string, string> {
     CURRANT_WORKER_POLL_INTERVAL: length(options.pollInterval, "pollInterval"),
     CURRANT_WORKER_SHUTDOWN_GRACE: length(options.shutdownGrace, "shutdownGrace"),
     CURRANT_WORKER_MEMORY_LIMIT: options.memoryLimit,
+    CURRANT_WORKER_RESIDENT_COUNT: options.residentCount?.toString(),
+    CURRANT_WORKER_RESIDENT_MEMORY: options.residentMemory,
+    CURRANT_WORKER_RESIDENT_TIME: length(options.residentTime, "residentTime"),
+    CURRANT_WORKER_CA_FILE: options.caFile,
     CURRANT_LOG: options.log,
   };
   const said = Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== undefined);

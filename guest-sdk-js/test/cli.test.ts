@@ -99,7 +99,8 @@ test("a new project has a module that can be checked, and its name", async () =>
   const project = join(folder, "My Shop");
   assert.deepEqual((await readdir(project)).sort(), [".gitignore", "app.test.ts", "app.ts", "package.json", "tsconfig.json"]);
   const manifest = JSON.parse(await readFile(join(project, "package.json"), "utf8"));
-  assert.deepEqual([manifest.name, manifest.devDependencies.currant], ["my-shop", "^0.1.0"]);
+  const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+  assert.deepEqual([manifest.name, manifest.devDependencies.currant], ["my-shop", `file:${checkout}`]);
   const { check } = await import("currant/build");
   const { functions } = await check({ app: project });
   assert.deepEqual(

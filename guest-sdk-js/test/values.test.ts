@@ -6,9 +6,11 @@ import { test } from "node:test";
 import { Failure, Json, type StandardSchema, task, workflow } from "currant";
 import { Run } from "currant/testing";
 
+import { enqueueStatement } from "../src/client/statements.js";
 import { milliseconds } from "../src/durations.js";
 import { failureOf, recordOf } from "../src/failures.js";
 import { collect, nameOfExport } from "../src/functions.js";
+import { environmentOf } from "../src/worker.js";
 
 test("lengths of time are read as people write them", () => {
   const lengths: [string | number, number][] = [
@@ -108,8 +110,24 @@ test("functions whose names clash, are missing or are none are refused with thei
   const tasks = [1, 2, 3, 4].map((number) => task(async () => number));
   assert.throws(
     () => collect({ "a.js": { pay: tasks[0] }, "b.js": { pay: tasks[1] } }),
-    /two functions are called `pay`, in a\.js and in b\.js/,
+    /two functions are called `pay`: `\w+` of a\.js and `\w+` of b\.js/,
   );
   assert.throws(() => collect({ "a.js": { default: tasks[2] } }), /the default export of a\.js is a task without a name/);
   assert.throws(() => collect({ "a.js": { bezahlt_für: tasks[3] } }), /`bezahlt_für` \(a\.js\) is no name for a function/);
+});
+
+test("an option of another name is refused, with the one that was meant", () => {
+  const options = (given: object) => given as Record<string, never>;
+  assert.throws(
+    () => task(options({ retrys: 3 }), async function pay() {}),
+    /^TypeError: the task `pay` has no option `retrys`: did you mean `retries`\?$/,
+  );
+  const pay = task(async () => 1);
+  assert.throws(
+    () => pay.with(options({ task_id: "a" })),
+    /a call of the task has no option `task_id`: did you mean `taskId`\?/,
+  );
+  assert.throws(() => pay.with(options({ detached: true })), /no option `detached`: there are queue, /);
+  assert.throws(() => enqueueStatement("pay", 1, options({ task_id: "a" })), /`enqueue` has no option `task_id`/);
+  assert.throws(() => environmentOf(options({ concurrency: 3 })), /`Worker` has no option `concurrency`/);
 });

@@ -49,7 +49,7 @@
 //!
 //! How it fits together, in reading order:
 //! - [`tasks`], [`workflows`]: calls and their options · [`steps`] · [`timers`] · [`signals`]
-//! - [`context`](mod@context), [`heartbeats`], [`telemetry`]: what runs, and what it tells · [`failures`], [`values`]
+//! - [`context`](mod@context), [`heartbeats`], [`telemetry`]: what runs, and what it tells · [`http`]: what it reaches · [`failures`], [`values`]
 //! - [`testing`]: runs workflows natively, with a clock that jumps
 //! - inside: `functions` (what the attributes register) · `operation` (a started thing to await) · `executor` (polls, waits) ·
 //!   `host` (who runs it: the worker or the test kit) · `entry` (the exports) · `bindings` (generated)
@@ -63,6 +63,7 @@ pub mod timers;
 
 pub mod context;
 pub mod heartbeats;
+pub mod http;
 pub mod telemetry;
 
 pub mod failures;

@@ -110,6 +110,23 @@ impl Run {
         self
     }
 
+    /// The failure that the `number`-th [`external`](crate::external) of the workflow is given, at once.
+    ///
+    /// ```
+    /// # use currant::{Failure, testing::Run};
+    /// #[currant::workflow]
+    /// async fn ask() -> Result<u32, Failure> {
+    ///     currant::external()?.await
+    /// }
+    ///
+    /// let failure = Run::new().fail_external(1, Failure::new("refused", "no")).call(ask()).unwrap_err();
+    /// assert_eq!(failure.code(), "refused");
+    /// ```
+    pub fn fail_external(mut self, number: u32, failure: Failure) -> Self {
+        self.script.externals.insert(number, Err(failure));
+        self
+    }
+
     /// Somebody cancels the workflow after so much of its time.
     ///
     /// ```

@@ -173,6 +173,7 @@ async fn measure(args: &BenchArgs, database: &Database, component: Vec<u8>, load
             history: args.history,
             backlog: args.backlog,
         },
+        loaded: None,
         sandbox: Vec::new(),
         throughput: Vec::new(),
         latency: Vec::new(),
@@ -181,7 +182,8 @@ async fn measure(args: &BenchArgs, database: &Database, component: Vec<u8>, load
         waiting: None,
     };
     say("measuring the sandbox");
-    report.sandbox = sandbox::measure(&component, cores, Duration::from_secs_f64(args.seconds / 2.0)).await?;
+    let (loaded, sandbox) = sandbox::measure(&component, cores, Duration::from_secs_f64(args.seconds / 2.0)).await?;
+    (report.loaded, report.sandbox) = (Some(loaded), sandbox);
     if args.only != [Measure::Sandbox] {
         Bench::new(args, database, component, cores)?.measure(&mut report).await?;
     }

@@ -10,7 +10,7 @@ use currant_core::config::{self, Config};
 use currant_core::error::causes;
 use currant_core::ids::QueueName;
 use currant_core::{pool, schema};
-use currant_host::runtime::{self, RuntimeSettings};
+use currant_host::runtime::{self, RuntimeSettings, Trust};
 use currant_host::{ResidentSettings, Worker, WorkerSettings, bench, dev};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -211,6 +211,12 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
     let defaults = WorkerSettings::default();
     let queues = config.worker.queues.iter().map(|name| QueueName::parse(name)).collect::<Result<Vec<_>, _>>();
     let queues = queues.map_err(|error| Wrong(error.to_string()))?;
+    let trust = match &config.worker.ca_file {
+        Some(path) => Trust::with_file(path).map_err(|error| {
+            Wrong(format!("{error:#}\nhint: `worker.ca_file` ({}) names a PEM file", currant_core::env::WORKER_CA_FILE))
+        })?,
+        None => Trust::default(),
+    };
     Ok(WorkerSettings {
         queues: (!queues.is_empty()).then_some(queues),
         queue_settings: config.queues.clone(),
@@ -227,6 +233,7 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
             memory_limit: config.worker.memory_limit.0 as usize,
             // A run never waits for an instance that another one holds. Residents that were dropped are gone a moment later.
             instances: (config.worker.slots + config.worker.resident_count.0).saturating_mul(9) / 8,
+            trust,
             ..defaults.runtime
         },
         ..defaults

@@ -30,6 +30,7 @@ use self::modules::Modules;
 pub use self::modules::{Module, ModuleSource, Unavailable};
 pub use self::settings::RuntimeSettings;
 use crate::guest::{Call, Returned};
+pub use crate::imports::network::Trust;
 
 /// Loads and runs guests.
 pub struct Runtime {

@@ -1,6 +1,7 @@
 /** `npx currant build`. */
 
 import { watch } from "node:fs";
+import { stat } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { described } from "../build/problem.js";
 import { BuildError, type BuildOptions, type Built, build } from "../build.js";
@@ -38,9 +39,13 @@ export async function runBuild(args: string[]): Promise<number> {
   }
   if (positionals.length > 1) throw new WrongUsage(`one app at a time: ${positionals.join(", ")}\n${USAGE}`);
   const options = { app: positionals[0] ?? ".", output: values.output, name: values.name, cache: !values["no-cache"] };
-  const built = await once(options, values.json);
-  if (!values.watch) return built === undefined ? 1 : 0;
-  for (let last = built; ; last = (await once(options, values.json)) ?? last) await change(last?.inputs ?? [options.app]);
+  for (let last: Built | undefined; ; ) {
+    const began = Date.now();
+    const built = await once(options, values.json);
+    if (!values.watch) return built === undefined ? 1 : 0;
+    last = built ?? last;
+    await change(last?.inputs ?? [options.app], began);
+  }
 }
 
 async function once(options: BuildOptions, json: boolean): Promise<Built | undefined> {
@@ -71,8 +76,8 @@ function report({ output, bytes, milliseconds, fromCache, module, functions }: B
   console.log(path);
 }
 
-/** Resolves when one of the files has changed, or their folder has. */
-async function change(files: readonly string[]): Promise<void> {
+/** Resolves when one of the files has changed since then, or their folder does. */
+async function change(files: readonly string[], since: number): Promise<void> {
   const folders = new Set(files.filter((file) => !file.includes("node_modules")).map((file) => dirname(file)));
   const stop = new AbortController();
   await new Promise<void>((resolve) => {
@@ -81,6 +86,13 @@ async function change(files: readonly string[]): Promise<void> {
         // What this command itself writes is no change.
         if (name === null || /\.[cm]?[jt]sx?$|\.json$/.test(name)) resolve();
       });
+    }
+    // Only now, so that no change falls in between.
+    for (const file of files) {
+      stat(file).then(
+        ({ mtimeMs }) => mtimeMs > since && resolve(),
+        () => {},
+      );
     }
   });
   stop.abort();

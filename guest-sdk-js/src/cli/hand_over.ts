@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { findProgram, notInstalled } from "../binaries.js";
 
 /** Commands of `currant-host`; everything else is one of `currant`. */
-export const hostCommands: ReadonlySet<string> = new Set(["dev", "worker", "migrate", "bench", "dashboard"]);
+export const hostCommands: ReadonlySet<string> = new Set(["dev", "worker", "migrate", "bench"]);
 
 /** Runs the program with the same terminal, signals and exit status. */
 export async function handOver(name: "currant" | "currant-host", args: string[]): Promise<number> {

@@ -15,7 +15,7 @@ Usage: npx currant COMMAND
   new FOLDER       a project to begin with
   build [APP]      a file or folder with tasks and workflows becomes a component: app.ts → NAME.wasm
 
-  dev · worker · migrate · bench · dashboard            by currant-host
+  dev · worker · migrate · bench                        by currant-host
   deploy · start · status · list · history · logs · …   by currant: \`npx currant list --help\`
 
 Exit status:

@@ -1,7 +1,7 @@
 /** `npx currant new`. */
 
 import { cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { VERSION } from "../version.js";
@@ -11,7 +11,13 @@ const USAGE = `Usage: npx currant new FOLDER
 
   FOLDER    a new one, or an empty one: it gets a package with a task, a workflow and a test`;
 
-const TEMPLATE = resolve(dirname(fileURLToPath(import.meta.url)), "../../template");
+const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const TEMPLATE = join(PACKAGE, "template");
+
+/** Where a new project gets this package from: the checkout that runs, or the registry. */
+function whence(): string {
+  return PACKAGE.split(sep).includes("node_modules") ? `^${VERSION}` : `file:${PACKAGE}`;
+}
 
 /** Answers the exit status. */
 export async function runNew(args: string[]): Promise<number> {
@@ -40,9 +46,11 @@ export async function runNew(args: string[]): Promise<number> {
     .toLowerCase()
     .replace(/[^a-z0-9_.-]+/g, "-");
   const text = await readFile(manifest, "utf8");
-  await writeFile(manifest, text.replaceAll("MODULE", name).replaceAll("VERSION", VERSION));
+  await writeFile(manifest, text.replaceAll("MODULE", name).replaceAll("CURRANT", whence()));
   console.error(`made ${given}: app.ts, app.test.ts, package.json\nnext:\n  cd ${given} && npm install\n  npm test`);
-  console.error(`  npx currant dev                          # a private Postgres and a worker; leave it running`);
+  console.error(
+    `  npx currant dev                          # a private Postgres and a worker; leave it running, and go on in another terminal`,
+  );
   console.error(`  npm run build && npx currant deploy ${name}.wasm`);
   console.error(`  npx currant start greet --input '["Ada", "Grace"]' --wait`);
   return 0;

@@ -1,6 +1,7 @@
 /** The functions of Currant's schema, as statements. Lengths of time are milliseconds. */
 
 import { type Duration, milliseconds } from "../durations.js";
+import { type Names, refuseUnknown } from "../options.js";
 import { encode } from "../values.js";
 
 /** What can be said about an execution that is started. What is not said is as its function says. */
@@ -30,6 +31,20 @@ export interface EnqueueOptions {
   traceContext?: { trace_id?: string; baggage?: Record<string, string> };
 }
 
+const ENQUEUE_OPTIONS: Names<EnqueueOptions> = {
+  ...{
+    taskId: true,
+    queue: true,
+    priority: true,
+    runAt: true,
+    delay: true,
+    timeout: true,
+    queueTimeout: true,
+    totalTimeout: true,
+  },
+  ...{ retries: true, concurrencyKey: true, tags: true, traceContext: true },
+};
+
 /** A statement and its parameters. */
 export interface Statement {
   readonly text: string;
@@ -47,6 +62,7 @@ from currant.enqueue(
 
 /** Starts an execution. */
 export function enqueueStatement(name: string, input: unknown, options: EnqueueOptions): Statement {
+  refuseUnknown(options, ENQUEUE_OPTIONS, "`enqueue`");
   const length = (value: Duration | undefined, what: string) =>
     value === undefined ? null : milliseconds(value, `\`${what}\``);
   const values = [

@@ -35,6 +35,25 @@ test("a task whose worker is killed is tried again by another", async () => {
   assert.equal((await ended(execution)).failure?.code, "cancelled");
 });
 
+test("of two workers one goes on with what the other ran when it is killed", async () => {
+  await stack.killWorkers();
+  const workers = [stack.worker(), stack.worker()];
+  const task = await stack.start("sleep", 600_000, { retries: 1 });
+  const workflow = await stack.start<number[]>("fan_out", 60);
+  const pidOf = "select pid from currant.running r join currant.worker_heartbeats w on w.id = r.worker_id where r.id = $1";
+  await stack.until(task, `select exists (${pidOf})`);
+  const [pid] = await stack.column<number>(task, pidOf);
+  const [lost, other] = workers[0]?.pid === pid ? workers : workers.toReversed();
+  await lost?.kill();
+  await stack.until(task, `select pid = ${other?.pid} from (${pidOf}) as runs`);
+  assert.deepEqual(
+    await workflow.result(),
+    Array.from({ length: 60 }, (_, number) => number),
+  );
+  await task.cancel();
+  assert.equal((await ended(task)).failure?.code, "cancelled");
+});
+
 test("two workers share the work", async () => {
   await stack.killWorkers();
   const executions = await Promise.all(Array.from({ length: 20 }, () => stack.start("sleep", 500)));

@@ -4,6 +4,7 @@ import { after } from "node:test";
 
 import { stopSharedStack } from "../support/shared.js";
 
+import "./building.js";
 import "./tasks.js";
 import "./workflows.js";
 import "./network.js";

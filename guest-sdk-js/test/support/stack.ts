@@ -96,6 +96,8 @@ export class Stack {
       ...process.env,
       CURRANT_DATABASE_URL: this.url,
       XDG_CACHE_HOME: join(PACKAGE, "build/test-cache"),
+      // An authority for HTTPS that nobody else knows.
+      CURRANT_WORKER_CA_FILE: join(PACKAGE, "../tests/tls/authority.pem"),
       NO_COLOR: "1",
       RUST_BACKTRACE: "0",
     };
@@ -209,6 +211,11 @@ export class WorkerProcess {
     this.#child = child;
     this.#log = log;
     this.#ended = new Promise((resolve) => child.once("exit", resolve));
+  }
+
+  /** Its process id. */
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   /** SIGKILL: nothing is said, nothing is cleaned up. */

@@ -8,7 +8,7 @@ from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports import entry
 
-from currant import _component, _context, _failures, _functions, _host, _places, _sandbox
+from currant import _component, _context, _failures, _functions, _host, _sandbox
 from currant._failures import Failure
 from currant._functions import Definition
 from currant._loop import DurableLoop
@@ -81,4 +81,4 @@ def check() -> None:
         try:
             _ = definition.hints
         except TypeError as error:
-            raise ValueError(f"{_places.shorten(definition.place)}: {error}") from None
+            raise ValueError(f"{_functions.shown(definition)}: {error}") from None

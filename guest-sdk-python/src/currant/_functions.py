@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
-from currant import _failures, _options, _values
+from currant import _failures, _options, _places, _values
 from currant._durations import Duration, optional_milliseconds
 from currant._loop import BlockingLoop
 from currant._options import RetryPolicy, Timeouts
@@ -256,6 +256,11 @@ def find(name: str) -> Definition[..., Any]:
     raise _failures.NonRetryable("unknown-function", f"this module has no function `{name}`")
 
 
+def shown(definition: Definition[..., Any]) -> str:
+    """Where it stands, as its author knows the place."""
+    return _places.shorten(definition.place)
+
+
 def all_functions() -> list[Definition[..., Any]]:
     """All that are registered, in the order of their names. The error is a sentence that tells the author what to mend."""
     functions = sorted(_registered, key=lambda definition: (definition.name, definition.place))
@@ -265,5 +270,5 @@ def all_functions() -> list[Definition[..., Any]]:
         )
     for one, other in itertools.pairwise(functions):
         if one.name == other.name:
-            raise ValueError(f"two functions are called `{one.name}`: {one.place} and {other.place}")
+            raise ValueError(f"two functions are called `{one.name}`: {shown(one)} and {shown(other)}")
     return functions

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, NoReturn, cast
 
-from currant import _failures, _loop, _random, _telemetry, _timers, _values
+from currant import _failures, _loop, _objects, _random, _telemetry, _timers, _values
 from currant._calls import Call
 from currant._functions import Definition, Settings
 from currant._host import Completed, Delivery, Host, Number, Request
@@ -43,7 +43,7 @@ def prepare() -> None:
     root.setLevel(logging.INFO)
 
 
-def seal() -> None:
+def seal(objects: str) -> None:
     """At build, after the user's modules were imported: the snapshot follows."""
     for stream in (sys.stdout, sys.stderr):
         # An instance is dropped without a word, and what was buffered with it.
@@ -51,6 +51,8 @@ def seal() -> None:
     _warm_up()
     # What lives now lives in every instance: collecting it again and again would only dirty its memory.
     gc.collect()
+    with open(objects, "wb") as file:
+        _objects.tell(file)
     gc.freeze()
 
 

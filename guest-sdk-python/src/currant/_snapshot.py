@@ -23,6 +23,10 @@ TOLD = "told.jsonl"
 """The file, in the folder that holds the package."""
 
 
+OBJECTS = "objects.bin"
+"""Beside it: where the objects of the snapshot are."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the build asks for."""
@@ -60,7 +64,7 @@ def make(plan: Plan) -> None:
         raise
     _keep_lines(plan)
     _tell("functions", [definition.name for definition in _functions.all_functions()])
-    _sandbox.seal()
+    _sandbox.seal(os.path.join(_places.FOLDER, OBJECTS))
 
 
 def _import_late(name: str) -> None:
@@ -127,6 +131,9 @@ def _tell_error(error: BaseException) -> None:
             "type": type(error).__name__,
             "message": str(error),
             "module": error.name if isinstance(error, ImportError) else None,
+            # Files, sockets, processes: whatever a build has not.
+            "of_system": isinstance(error, (OSError, NotImplementedError))
+            or getattr(error, "code", "") == "no-threads",
             "traceback": _failures.traceback_of(error),
         },
     )

@@ -63,9 +63,13 @@ class Run:
         return self
 
     def complete_external(self, number: int, result: Any = None) -> Run:
-        """The result that the `number`-th `external` of the workflow is given, at once: from 1. A `Failure` fails it."""
-        outcome: Outcome = result if isinstance(result, Failure) else _values.encode("a result", result)
-        self._script.externals[number] = outcome
+        """The result that the `number`-th `external` of the workflow is given, at once: from 1."""
+        self._script.externals[number] = _values.encode("a result", result)
+        return self
+
+    def fail_external(self, number: int, failure: Failure) -> Run:
+        """The failure that the `number`-th `external` of the workflow is given, at once."""
+        self._script.externals[number] = failure
         return self
 
     def cancel_after(self, after: Duration) -> Run:

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from currant import _durations
 from currant._cli import binaries
+from currant._cli.talk import Problem
 from currant._durations import Duration
 
 __all__ = ["Worker"]
@@ -23,8 +24,9 @@ class Worker:
         with currant.Worker("postgres://localhost/shop", queues=["payments"], slots=8):
             …
 
-    What is None is what ``currant.toml`` and the environment say. Every other setting has a variable, to be given in `environment`:
-    ``{"CURRANT_LOG": "debug"}``.
+    What is None is what ``currant.toml`` and the environment say; docs/configuration.md tells what each setting means. `environment` are more
+    variables for the process, `cwd` is where it looks for ``currant.toml``, and `output` is a file that its log is added to, instead of this
+    program's stderr.
     """
 
     def __init__(
@@ -34,25 +36,41 @@ class Worker:
         queues: list[str] | None = None,
         slots: int | None = None,
         lease: Duration | None = None,
+        poll_interval: Duration | None = None,
+        shutdown_grace: Duration | None = None,
+        memory_limit: str | None = None,
+        resident_count: int | None = None,
+        resident_memory: str | None = None,
+        resident_time: Duration | None = None,
+        ca_file: Path | str | None = None,
+        log: str | None = None,
         environment: dict[str, str] | None = None,
         cwd: Path | None = None,
-        log: Path | None = None,
+        output: Path | None = None,
     ) -> None:
+        if slots is not None and slots < 1:
+            raise ValueError(f"slots={slots}: it runs at least one at a time")
+        # Not as arguments: other users of the machine see those.
         said = {
-            "queues": ",".join(queues) if queues else None,
-            "slots": None if slots is None else str(slots),
-            "lease": None if lease is None else f"{_durations.milliseconds(lease)}ms",
+            "CURRANT_DATABASE_URL": database_url,
+            "CURRANT_WORKER_QUEUES": ",".join(queues) if queues else None,
+            "CURRANT_WORKER_SLOTS": slots,
+            "CURRANT_WORKER_LEASE": _length(lease),
+            "CURRANT_WORKER_POLL_INTERVAL": _length(poll_interval),
+            "CURRANT_WORKER_SHUTDOWN_GRACE": _length(shutdown_grace),
+            "CURRANT_WORKER_MEMORY_LIMIT": memory_limit,
+            "CURRANT_WORKER_RESIDENT_COUNT": resident_count,
+            "CURRANT_WORKER_RESIDENT_MEMORY": resident_memory,
+            "CURRANT_WORKER_RESIDENT_TIME": _length(resident_time),
+            "CURRANT_WORKER_CA_FILE": ca_file,
+            "CURRANT_LOG": log,
         }
-        self.arguments = [
-            "worker",
-            *(part for name, value in said.items() if value is not None for part in (f"--{name}", value)),
-        ]
-        self.environment = dict(environment or {})
-        if database_url is not None:
-            # Not as an argument: other users of the machine see those.
-            self.environment["CURRANT_DATABASE_URL"] = database_url
+        self.environment = {
+            **{name: str(value) for name, value in said.items() if value is not None},
+            **(environment or {}),
+        }
         self._cwd = cwd
-        self._log = log
+        self._output = output
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -60,15 +78,23 @@ class Worker:
         """Of the process, while there is one."""
         return self._process.pid if self._process else None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> Worker:
         """Starts the process."""
         if self._process is not None:
             raise RuntimeError("this worker was started before")
-        binary = binaries.find("currant-host")
-        output = open(self._log, "ab") if self._log is not None else None  # noqa: SIM115
+        try:
+            binary = binaries.find("currant-host")
+        except Problem as problem:
+            raise FileNotFoundError(f"{problem}\nhint: {problem.hint}") from None
+        output = open(self._output, "ab") if self._output is not None else None  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
-                [str(binary), *self.arguments],
+                [str(binary), "worker"],
                 env={**os.environ, **self.environment},
                 cwd=self._cwd,
                 stdin=subprocess.DEVNULL,
@@ -119,3 +145,7 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _length(duration: Duration | None) -> str | None:
+    return None if duration is None else f"{_durations.milliseconds(duration)}ms"

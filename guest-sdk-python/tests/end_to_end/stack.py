@@ -96,6 +96,7 @@ class Stack:
         self._number = 0
         self.run("currant-host", "migrate", "up")
         self.client = currant.Client(self.url)
+        self.workers: list[currant.Worker] = []
         self.worker = self.start_worker()
 
     def environment(self) -> dict[str, str]:
@@ -121,13 +122,28 @@ class Stack:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def start_worker(self) -> currant.Worker:
+    def start_worker(self, slots: int | None = None) -> currant.Worker:
+        """With short intervals, and an authority for HTTPS that nobody else knows."""
         self._number += 1
-        log = self.folder / f"worker-{self._number}.log"
         self.worker = currant.Worker(
-            self.url, lease="3s", environment=self.environment(), cwd=self.folder, log=log
+            self.url,
+            slots=slots,
+            lease="3s",
+            ca_file=ROOT / "tests/tls/authority.pem",
+            environment=self.environment(),
+            cwd=self.folder,
+            output=self.folder / f"worker-{self._number}.log",
         ).start()
+        self.workers.append(self.worker)
         return self.worker
+
+    def worker_of(self, handle: currant.Handle[Any]) -> currant.Worker | None:
+        """Who runs it, if somebody does."""
+        query = (
+            "select pid from currant.running r join currant.worker_heartbeats w on w.id = r.worker_id where r.id = %s"
+        )
+        pid = self.value(query, handle.id)
+        return next((worker for worker in self.workers if worker.pid == pid), None)
 
     def kill_worker(self) -> None:
         """SIGKILL: nothing is said, nothing is cleaned up."""

@@ -44,6 +44,7 @@ from tests.end_to_end.stack import Stack, wait_until
         ("late_import", ("1/2",), 0.5),
         ("late_import_of_a_package", ("hello",), "HELLO, 0.5"),
         ("read_environment", (), {}),
+        ("immortal", (), [True, True, True, False]),
     ],
 )
 def test_it_answers(stack: Stack, function: str, arguments: tuple[Any, ...], expected: Any) -> None:

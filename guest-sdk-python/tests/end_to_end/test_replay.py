@@ -2,6 +2,7 @@
 
 import pytest
 
+import currant
 from tests.end_to_end.stack import Stack, wait_until
 
 
@@ -68,6 +69,35 @@ def test_a_step_is_recorded_once_though_the_workflow_is_replayed(stack: Stack) -
     assert str(drawn["step"][0]) in str(
         stack.value("select body from currant.journal where workflow_id = %s and kind = 'step'", handle.id)
     )
+
+
+def test_of_two_workers_one_goes_on_with_what_the_other_ran_when_it_is_killed(stack: Stack) -> None:
+    stack.start_worker()
+    task, workflow = stack.start("sleep", 600_000, retries=1), stack.start("fan_out", 60)
+    lost = wait_until("somebody runs the task", lambda: stack.worker_of(task))
+    lost.kill()
+    [stack.worker] = [worker for worker in stack.workers if worker.is_running]
+    wait_until("the other one runs it", lambda: stack.worker_of(task) is stack.worker)
+    attempts = "select attempt from currant.attempts where id = %s"
+    assert stack.value(attempts, task.id) == 1, "the attempt that was lost counts"
+    assert workflow.result(timeout="60s") == list(range(60))
+    task.cancel()
+    with pytest.raises(currant.Cancelled):
+        task.result(timeout="60s")
+
+
+def test_a_worker_takes_the_settings_of_its_program(stack: Stack) -> None:
+    alone = currant.Worker(
+        stack.url, slots=3, queues=["only-mine"], environment=stack.environment(), cwd=stack.folder, log="warn"
+    )
+    query = "select slots, queues from currant.worker_heartbeats where pid = %s"
+    with alone:
+        wait_until("it has introduced itself", lambda: stack.rows(query, alone.pid))
+        assert stack.rows(query, alone.pid) == [(3, ["only-mine"])]
+        handle = stack.start("echo", 1, queue="only-mine")
+        assert handle.result(timeout="60s") == 1
+    assert alone.wait() == 0
+    assert not alone.is_running
 
 
 def test_two_workers_share_the_work(stack: Stack) -> None:

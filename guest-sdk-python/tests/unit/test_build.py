@@ -1,12 +1,13 @@
 """What `build` says before and after the toolchain: scans, refusals, translations. No toolchain runs here."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from currant._cli import app, build, imports, scan, watch
-from currant._cli.main import main
+from currant._cli.main import ADMIN, main
 from currant._cli.talk import Problem
 
 
@@ -86,8 +87,9 @@ def test_a_syntax_error_is_named_with_its_line(tmp_path: Path) -> None:
         found(tmp_path, app="x = 1\ndef broken(:\n")
 
 
-def told(kind: str, message: str, module: str | None = None) -> Any:
-    return build._Told({"type": kind, "message": message, "module": module, "traceback": "Traceback: …"}, [], "")
+def told(kind: str, message: str, module: str | None = None, *, of_system: bool = False) -> Any:
+    error = {"type": kind, "message": message, "module": module, "of_system": of_system, "traceback": "Traceback: …"}
+    return build._Told(error, [], "")
 
 
 def test_an_import_that_cannot_work_says_where_why_and_what_instead(
@@ -117,6 +119,10 @@ def test_other_failures_are_shown_with_the_users_traceback(tmp_path: Path) -> No
     findings = found(tmp_path, app="")
     problem = build._in_words(told("ZeroDivisionError", "division by zero"), findings)
     assert str(problem) == "your module cannot be imported: ZeroDivisionError: division by zero\n  Traceback: …"
+    problem = build._in_words(told("FileNotFoundError", "No such file", of_system=True), findings)
+    assert str(problem).startswith(
+        "your module does at its top what a build cannot do: FileNotFoundError: No such file"
+    )
     words = "module `app` has no functions: mark at least one with `@currant.task` or `@currant.workflow`"
     assert str(build._in_words(told("ValueError", words), findings)) == words
     unknown = build._in_words(build._Told(None, [], "it crashed"), findings)
@@ -215,6 +221,11 @@ def test_a_command_that_is_handed_over_says_what_is_missing(
     assert "`currant` is not on the PATH" in capsys.readouterr().err
 
 
+def test_every_command_of_the_other_programs_is_told_of() -> None:
+    commands = Path(__file__).parents[3] / "cli/src/commands"
+    assert {file.stem for file in commands.glob("*.rs")} == set(ADMIN)
+
+
 def test_a_command_is_handed_over_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     binary = tmp_path / "bin" / "currant"
     binary.parent.mkdir()
@@ -232,7 +243,10 @@ def test_a_new_module_passes_its_own_test(
 ) -> None:
     folder = tmp_path / "My Shop"
     assert main(["new", str(folder)]) == 0
-    assert 'name = "my-shop"' in (folder / "pyproject.toml").read_text()
+    project = tomllib.loads((folder / "pyproject.toml").read_text())
+    checkout = (Path(__file__).parents[2]).as_uri()
+    assert (project["project"]["name"], project["project"]["dependencies"]) == ("my-shop", [f"currant @ {checkout}"])
+    assert project["dependency-groups"]["dev"][0] == f"currant[build] @ {checkout}"
     made = app.find(folder)
     assert (made.module, made.name) == ("app", "my-shop")
     monkeypatch.syspath_prepend(str(folder))

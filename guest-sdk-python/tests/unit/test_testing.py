@@ -92,7 +92,7 @@ def test_external_results_are_given_by_number() -> None:
 
     assert Run().complete_external(1, 10).complete_external(2, 20).call(ask()) == [20, 10]
     with pytest.raises(Failure, match="refused"):
-        Run().complete_external(1, 10).complete_external(2, Failure("refused", "no")).call(ask())
+        Run().complete_external(1, 10).fail_external(2, Failure("refused", "no")).call(ask())
 
 
 def test_progress_and_versions_and_the_clock() -> None:

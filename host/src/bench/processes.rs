@@ -85,6 +85,11 @@ impl Workers {
         self.pids().into_iter().filter_map(procfs::resident).max()
     }
 
+    /// The memory of the largest that would be free without it.
+    pub(super) fn own(&self) -> Option<u64> {
+        self.pids().into_iter().filter_map(procfs::own).max()
+    }
+
     /// Fails when one has ended by itself.
     pub(super) fn check(&mut self) -> Result<()> {
         for child in &mut self.children {

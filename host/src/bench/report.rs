@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::database::Server;
 use super::meter::Cost;
-use super::sandbox::Sandboxed;
+use super::sandbox::{Loaded, Sandboxed};
 
 /// One run of the benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Report {
     pub(super) run: Run,
+    pub(super) loaded: Option<Loaded>,
     pub(super) sandbox: Vec<Sandboxed>,
     pub(super) throughput: Vec<Throughput>,
     pub(super) latency: Vec<Latency>,
@@ -173,7 +174,11 @@ pub(super) struct Waiting {
     /// From the enqueue of the first until all of them wait.
     pub(super) seconds_to_wait: f64,
     pub(super) resident_bytes: Option<u64>,
+    /// What it has grown by.
     pub(super) resident_bytes_each: Option<f64>,
+    /// Without what all instances share.
+    pub(super) own_bytes: Option<u64>,
+    pub(super) own_bytes_each: Option<f64>,
     /// From the first signal until all of them have ended.
     pub(super) seconds_to_end: f64,
 }

@@ -1,5 +1,6 @@
 //! The sandbox alone: a fresh instance, one call, and its end, through the worker's own runtime, with no database behind it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,8 +14,20 @@ use serde::Serialize;
 
 use super::load::{ORDER, TEN};
 use super::procfs;
+use super::report::Latency;
 use crate::guest::{Call, Facts, Level, LogSink, Outcome, Refused, Returned, Role, StopFlag, TaskCalls, Waited, WorkflowCalls};
 use crate::runtime::{Module, ModuleSource, Runtime, RuntimeSettings};
+
+/// What it costs to have a module ready.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Loaded {
+    /// From its bytes: compiled.
+    pub(super) compiled_ms: f64,
+    /// From the disk cache, as at a worker's next start.
+    pub(super) cached_ms: f64,
+    /// Of the compiled code.
+    pub(super) code_bytes: u64,
+}
 
 /// What one call costs.
 #[derive(Clone, Debug, Serialize)]
@@ -23,6 +36,8 @@ pub(super) struct Sandboxed {
     pub(super) name: &'static str,
     /// Microseconds of processor time; none where the kernel does not say.
     pub(super) cpu_us: Option<f64>,
+    /// Microseconds that half of the calls exceed, one after the other.
+    pub(super) p50_us: f64,
     /// Calls in a second, one after the other.
     pub(super) one_at_a_time_per_second: f64,
     /// Calls in a second, on every core.
@@ -30,12 +45,13 @@ pub(super) struct Sandboxed {
 }
 
 /// Measures a task that does nothing, and workflows of ten steps and of ten tasks whose answers are there at once.
-pub(super) async fn measure(component: &[u8], cores: usize, time: Duration) -> Result<Vec<Sandboxed>> {
-    let digest = Digest::of(component);
-    let settings = RuntimeSettings { cache_folder: None, ..RuntimeSettings::default() };
-    let runtime = Runtime::new(settings, Arc::new(Given(component.to_vec())))?;
-    let module = runtime.load(&digest).await.context("the benchmark's module cannot be loaded")?;
-    let sandbox = Arc::new(Sandbox { runtime, module });
+pub(super) async fn measure(component: &[u8], cores: usize, time: Duration) -> Result<(Loaded, Vec<Sandboxed>)> {
+    let folder = tempfile::tempdir()?;
+    let (compiled_ms, first) = load(component, folder.path()).await?;
+    drop(first);
+    let (cached_ms, sandbox) = load(component, folder.path()).await?;
+    let code_bytes = std::fs::read_dir(folder.path())?.flatten().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+    let sandbox = Arc::new(sandbox);
     let mut measured = Vec::new();
     for name in ["noop", "steps", "tasks"] {
         // The first calls find no warm slots in the pool.
@@ -44,12 +60,22 @@ pub(super) async fn measure(component: &[u8], cores: usize, time: Duration) -> R
         let (on_all, seconds_of_all, _) = sandbox.timed(name, time, cores).await?;
         measured.push(Sandboxed {
             name,
-            cpu_us: cpu.map(|cpu| cpu * 1e6 / calls as f64),
-            one_at_a_time_per_second: calls as f64 / seconds,
-            all_cores_per_second: on_all as f64 / seconds_of_all,
+            cpu_us: cpu.map(|cpu| cpu * 1e6 / calls.len() as f64),
+            one_at_a_time_per_second: calls.len() as f64 / seconds,
+            all_cores_per_second: on_all.len() as f64 / seconds_of_all,
+            p50_us: Latency::of(name, calls).p50_ms * 1e3,
         });
     }
-    Ok(measured)
+    Ok((Loaded { compiled_ms, cached_ms, code_bytes }, measured))
+}
+
+/// As a worker does it at its start, with this folder as its cache of compiled code.
+async fn load(component: &[u8], cache: &Path) -> Result<(f64, Sandbox)> {
+    let settings = RuntimeSettings { cache_folder: Some(cache.into()), ..RuntimeSettings::default() };
+    let runtime = Runtime::new(settings, Arc::new(Given(component.to_vec())))?;
+    let began = Instant::now();
+    let module = runtime.load(&Digest::of(component)).await.context("the benchmark's module cannot be loaded")?;
+    Ok((began.elapsed().as_secs_f64() * 1e3, Sandbox { runtime, module }))
 }
 
 struct Sandbox {
@@ -58,24 +84,30 @@ struct Sandbox {
 }
 
 impl Sandbox {
-    /// How many calls there were, in how many seconds, and with how many seconds of processor time.
-    async fn timed(self: &Arc<Sandbox>, name: &'static str, time: Duration, at_once: usize) -> Result<(u64, f64, Option<f64>)> {
+    /// How long each call took, in how many seconds they were made, and with how many seconds of processor time.
+    async fn timed(
+        self: &Arc<Sandbox>,
+        name: &'static str,
+        time: Duration,
+        at_once: usize,
+    ) -> Result<(Vec<Duration>, f64, Option<f64>)> {
         let (began, computed) = (Instant::now(), procfs::own_time());
         let callers = (0..at_once).map(|_| {
             let sandbox = self.clone();
             tokio::spawn(async move { sandbox.calls_for(name, time).await })
         });
-        let calls = futures_util::future::try_join_all(callers).await?.into_iter().sum::<Result<u64>>()?;
+        let calls = futures_util::future::try_join_all(callers).await?.into_iter().collect::<Result<Vec<_>>>()?.concat();
         let cpu = computed.zip(procfs::own_time()).map(|(before, after)| (after - before).as_secs_f64());
         Ok((calls, began.elapsed().as_secs_f64(), cpu))
     }
 
-    async fn calls_for(&self, name: &str, time: Duration) -> Result<u64> {
+    async fn calls_for(&self, name: &str, time: Duration) -> Result<Vec<Duration>> {
         let began = Instant::now();
-        let mut calls = 0;
-        while began.elapsed() < time || calls == 0 {
+        let mut calls = Vec::new();
+        while began.elapsed() < time || calls.is_empty() {
+            let called = Instant::now();
             match self.runtime.run(&self.module, self.call(name)).await {
-                Returned::Completed(_) => calls += 1,
+                Returned::Completed(_) => calls.push(called.elapsed()),
                 other => bail!("`{name}` of the benchmark's module did not complete: {other:?}"),
             }
         }

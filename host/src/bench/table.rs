@@ -59,11 +59,24 @@ fn sandbox(text: &mut String, report: &Report) {
                 name => format!("a workflow of 10 {name}"),
             },
             number(of.cpu_us, 1),
+            number(Some(of.p50_us), 1),
             rate(of.one_at_a_time_per_second),
             rate(of.all_cores_per_second),
         ]
     });
-    table(text, "the sandbox alone: instance, call, drop", &["", "CPU µs", "one at a time /s", "all cores /s"], rows.collect());
+    let header = ["", "CPU µs", "p50 µs", "one at a time /s", "all cores /s"];
+    table(text, "the sandbox alone: instance, call, drop", &header, rows.collect());
+    if let Some(loaded) = &report.loaded {
+        line(
+            text,
+            format!(
+                "its module is ready after {:.0} ms when it is compiled, {:.0} ms from the disk cache; {} of code",
+                loaded.compiled_ms,
+                loaded.cached_ms,
+                megabytes(loaded.code_bytes as f64)
+            ),
+        );
+    }
 }
 
 const COSTS: [&str; 10] = [
@@ -211,10 +224,10 @@ fn rest(text: &mut String, report: &Report) {
         line(
             text,
             format!(
-                "{} waiting workflows in one worker: {}, {} each; they waited after {:.1} s, and ended {:.1} s after the first signal",
+                "{} waiting workflows in one worker: {} of its own, {} each; they waited after {:.1} s, and ended {:.1} s after the first signal",
                 waiting.workflows,
-                waiting.resident_bytes.map_or("–".into(), |bytes| megabytes(bytes as f64)),
-                waiting.resident_bytes_each.map_or("–".into(), megabytes),
+                waiting.own_bytes.map_or("–".into(), |bytes| megabytes(bytes as f64)),
+                waiting.own_bytes_each.map_or("–".into(), megabytes),
                 waiting.seconds_to_wait,
                 waiting.seconds_to_end
             ),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   granted?  ──►  resolve  ──►  reachable?  ──►  connect to that very address  ──►  TLS for the name  ──►  HTTP/1.1
-//!   [`grants`]                   [`reach`]        (a second look-up could answer differently)
+//!   [`grants`]                   [`reach`]        (a second look-up could answer differently)      [`trust`]
 //! ```
 //!
 //! A refusal is an error of the request, in words, and a log line of the execution. It is never a trap.
@@ -10,6 +10,7 @@
 mod connect;
 mod grants;
 mod reach;
+mod trust;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequ
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, WasiHttpView};
 
 use self::connect::Target;
+pub use self::trust::Trust;
 use super::telemetry::Log;
 use super::{NO_NETWORK, outside_a_step};
 use crate::guest::{Grants, Role};
@@ -62,12 +64,13 @@ impl State {
 pub(crate) struct Network {
     role: Role,
     grants: Arc<Grants>,
+    trust: Trust,
     log: Log,
 }
 
 impl Network {
-    pub(crate) fn new(role: Role, grants: Arc<Grants>, log: Log) -> Network {
-        Network { role, grants, log }
+    pub(crate) fn new(role: Role, grants: Arc<Grants>, trust: Trust, log: Log) -> Network {
+        Network { role, grants, trust, log }
     }
 
     fn admit(&self, uri: &Uri) -> Result<Target, String> {
@@ -78,7 +81,7 @@ impl Network {
         if !grants::allow(&self.grants.http, &target.host, target.port) {
             let address = target.address();
             return Err(format!(
-                "{address} is not granted to this module: `--allow-http {address}` at its deployment grants it"
+                "{address} is not granted to this module: `currant deploy … --allow-http {address}` grants it"
             ));
         }
         Ok(target)
@@ -101,14 +104,12 @@ impl WasiHttpHooks for Network {
                 return Box::new(std::future::ready(Err(Error::InternalError(Some(words)))));
             }
         };
-        let log = self.log.clone();
+        let (log, trust) = (self.log.clone(), self.trust.clone());
         Box::new(async move {
-            let sent = connect::send(request, options.unwrap_or_default(), &target).await;
+            let sent = connect::send(request, options.unwrap_or_default(), &target, &trust).await;
             if let Err(error) = &sent {
                 debug!(address = target.address(), error = %error, "a guest's request failed");
-            }
-            if let Err(Error::InternalError(Some(words))) = &sent {
-                log.line("warn", format!("request refused: {words}"), Vec::new());
+                log.line("warn", said(&target, error), Vec::new());
             }
             sent
         })
@@ -122,6 +123,26 @@ impl WasiHttpHooks for Network {
     }
 
     fn p2_error_from_tls(&mut self, error: &std::io::Error) -> ErrorCode {
-        ErrorCode::InternalError(Some(format!("no secure connection: {error}")))
+        ErrorCode::InternalError(Some(insecure(error)))
     }
+}
+
+/// A log line about a request without an answer. Some languages have one error for everything, so that it is only said here.
+fn said(target: &Target, error: &Error) -> String {
+    let address = target.address();
+    match error {
+        Error::InternalError(Some(words)) => format!("request refused: {words}"),
+        Error::Connect(error) => format!("request failed: {error}"),
+        Error::Tls(error) => format!("request failed: {address}: {}", insecure(error)),
+        Error::DnsError { rcode: Some(why), .. } => format!("request failed: {address}: the name cannot be resolved: {why}"),
+        other => format!("request failed: {address}: {other}"),
+    }
+}
+
+fn insecure(error: &std::io::Error) -> String {
+    let hint = match error.to_string().contains("UnknownIssuer") {
+        true => ": no authority that this worker knows vouches for the server; the setting `worker.ca_file` names more of them",
+        false => "",
+    };
+    format!("no secure connection: {error}{hint}")
 }

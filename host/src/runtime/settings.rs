@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use etcetera::BaseStrategy;
 
+use crate::imports::network::Trust;
+
 /// The settings of a [`Runtime`](super::Runtime).
 #[derive(Clone, Debug)]
 pub struct RuntimeSettings {
@@ -31,6 +33,8 @@ pub struct RuntimeSettings {
     pub computation_limit: Duration,
     /// How long the inspection of a component may take. StarlingMonkey compiles for 36 s on a small machine.
     pub inspection_limit: Duration,
+    /// The certificate authorities that HTTPS requests of guests rely on.
+    pub trust: Trust,
 }
 
 impl Default for RuntimeSettings {
@@ -46,6 +50,7 @@ impl Default for RuntimeSettings {
             output_limit: 32 << 20,
             computation_limit: Duration::from_secs(60),
             inspection_limit: Duration::from_secs(120),
+            trust: Trust::default(),
         }
     }
 }

@@ -66,7 +66,7 @@ impl State {
         State {
             role: call.role.clone(),
             facts: call.facts.clone(),
-            network: Network::new(call.role.clone(), call.grants.clone(), log.clone()),
+            network: Network::new(call.role.clone(), call.grants.clone(), settings.trust.clone(), log.clone()),
             log,
             table,
             deadlines: Deadlines::new(),

@@ -157,7 +157,7 @@ impl Residents {
     }
 
     fn uses_too_much(&self) -> bool {
-        resident_bytes().is_some_and(|bytes| bytes > self.settings.memory)
+        own_bytes().is_some_and(|bytes| bytes > self.settings.memory)
     }
 }
 
@@ -217,9 +217,29 @@ pub(super) async fn tidy_until(services: Arc<Services>, stop: CancellationToken)
     }
 }
 
-/// The memory that this process uses. None where nobody says.
-fn resident_bytes() -> Option<u64> {
+/// The memory that is this process's own, and would be free without it. None where nobody says. What is resident is much more: every instance
+/// maps the pages of its module's initial memory that it reads and never writes, of which there is one copy for all.
+fn own_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
+    let mut pages = statm.split(' ').skip(1).map(|count| count.parse::<u64>());
+    let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
+    Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::own_bytes;
+
+    #[test]
+    fn memory_counts_that_would_be_free_without_the_worker() {
+        const MORE: usize = 64 << 20;
+        let before = own_bytes().unwrap();
+        let written = std::hint::black_box(vec![1_u8; MORE]);
+        assert!(own_bytes().unwrap() > before + MORE as u64 / 2);
+        drop(written);
+        // The code of this program is a file's.
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let resident: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(before < resident * rustix::param::page_size() as u64 - (1 << 20));
+    }
 }

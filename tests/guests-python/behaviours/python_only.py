@@ -245,3 +245,13 @@ def resume_later(rounds: int) -> int:
 async def https_in_step(url: str) -> int:
     """Asks a server from a step."""
     return await currant.step("ask", lambda: currant.http.get(url).status)
+
+
+_TABLE = {"a": [1, 2]}
+
+
+@currant.task
+def immortal() -> list[bool]:
+    """Whether what the module is made of is no longer counted, and what a call makes is."""
+    objects: list[object] = [immortal, _TABLE, _TABLE["a"], {"made": "now"}]
+    return [sys.getrefcount(found) >= 1 << 30 for found in objects]

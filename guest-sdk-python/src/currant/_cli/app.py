@@ -37,7 +37,9 @@ def find(path: Path) -> App:
     path = path.resolve()
     if not path.exists():
         raise Problem(
-            f"{path} is not there", hint="name the file with your tasks and workflows: currant build app.py", status=2
+            f"{path} is not there",
+            hint="name the file with your tasks and workflows: python -m currant build app.py",
+            status=2,
         )
     if path.is_file() and path.suffix != ".py":
         raise Problem(
@@ -67,7 +69,7 @@ def _module(path: Path) -> tuple[Path, str]:
         return path, files[0]
     raise Problem(
         f"{path} has no app.py, main.py or package of its project's name",
-        hint="name the file itself: currant build FILE.py",
+        hint="name the file itself: python -m currant build FILE.py",
         status=2,
     )
 

@@ -21,7 +21,7 @@ from typing import Any
 import currant
 from currant import _snapshot
 from currant._cli import app as apps
-from currant._cli import imports, scan, talk, watch
+from currant._cli import immortal, imports, scan, talk, watch
 from currant._cli.app import App
 from currant._cli.scan import Findings
 from currant._cli.talk import Problem
@@ -244,6 +244,9 @@ def _componentize(app: App, findings: Findings, folders: list[Path], folder: Pat
     if result.returncode != 0 or not made.is_file():
         raise _in_words(told, findings)
     _warn_of_impossible(told, findings)
+    component = bytearray(made.read_bytes())
+    immortal.make(component, (stage / _snapshot.OBJECTS).read_bytes())
+    made.write_bytes(component)
 
 
 NAMES = [
@@ -288,9 +291,9 @@ def _in_words(told: _Told, findings: Findings) -> Problem:
     if kind == "ValueError" and "\n" not in message and ("functions" in message or "type hints" in message):
         return Problem(message)
     trace = _indented(told.error["traceback"])
-    if kind == "NotImplementedError" or "no-threads" in message or kind == "OSError":
+    if told.error["of_system"]:
         return Problem(
-            f"your module does at its top what a build cannot do: {message}\n{trace}",
+            f"your module does at its top what a build cannot do: {kind}: {message}\n{trace}",
             hint="do it inside a task: at build there is no network, no thread and no file but the source",
         )
     return Problem(f"your module cannot be imported: {kind}: {message}\n{trace}", hint="mend it, and build again")

@@ -1,4 +1,4 @@
-"""The commands at a glance."""
+"""The commands at a glance: two of its own, some of `currant-host`, and whatever else `currant` knows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 from currant._cli import binaries, build, new, talk
 from currant._cli.talk import Problem
+from currant._version import __version__
 
 HOST = {
     "dev": "a private Postgres, a worker, and your modules deployed whenever they change",
@@ -27,18 +28,19 @@ ADMIN = {
     "cleanup": "delete old executions",
     "modules": "list the modules that are deployed",
     "functions": "list the functions that they offer",
-    "queues": "list, pause and resume queues",
+    "queues": "list, pause, resume and configure queues",
+    "schedules": "start something again and again",
+    "doctor": "look for what is wrong with database and workers",
 }
+OWN = {"build": (build, "make a component of a file or folder"), "new": (new, "make a new module that runs")}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; answers the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        if given and given[0] in HOST:
-            return binaries.hand_over("currant-host", given)
-        if given and given[0] in ADMIN:
-            return binaries.hand_over("currant", given)
+        if given and given[0] not in OWN and not given[0].startswith("-"):
+            return binaries.hand_over("currant-host" if given[0] in HOST else "currant", given)
         parsed = _parser().parse_args(given)
         return int(parsed.run(parsed))
     except Problem as problem:
@@ -59,10 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, module, help in (
-        ("build", build, "make a component of a file or folder"),
-        ("new", new, "make a new module that runs"),
-    ):
+    parser.add_argument("--version", "-V", action="version", version=f"currant {__version__} (python)")
+    for name, (module, help) in OWN.items():
         command = commands.add_parser(
             name,
             help=help,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import json
 from pathlib import Path
 
 from currant._cli import app, talk
@@ -28,12 +30,27 @@ def run(arguments: argparse.Namespace) -> int:
     for file, text in FILES.items():
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace("NAME", name))
-    talk.say(f"made {folder}: app.py, a test of it, pyproject.toml")
+        path.write_text(text.replace("NAME", name).replace("WHENCE", _whence()))
+    talk.say(f"made {folder}: app.py, test_app.py, pyproject.toml")
     talk.say(
-        f"hint: cd {folder} && python -m currant build && currant deploy {name}.wasm && currant start greet --input '[\"Ada\"]' --wait"
+        f"""next:
+  cd {folder}
+  python -m currant dev                          # a private Postgres and a worker; leave it running, and go on in another terminal
+  python -m currant build
+  python -m currant deploy {name}.wasm
+  python -m currant start greet --input '["Ada", "Grace"]' --wait"""
     )
     return 0
+
+
+def _whence() -> str:
+    """What follows the package's name where it is required: a checkout that it was installed from, so that the same is installed again."""
+    try:
+        said = importlib.metadata.distribution("currant").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    url = json.loads(said).get("url", "") if said else ""
+    return f" @ {url}" if url.startswith("file:") else ""
 
 
 FILES = {
@@ -42,10 +59,10 @@ FILES = {
 name = "NAME"
 version = "0.1.0"
 requires-python = ">=3.11"
-dependencies = ["currant"]
+dependencies = ["currantWHENCE"]
 
 [dependency-groups]
-dev = ["currant[build]", "pytest"]
+dev = ["currant[build]WHENCE", "pytest"]
 """,
     "app.py": '''\
 """What NAME does: tasks, and the workflow that ties them together."""

@@ -54,7 +54,7 @@ impl Bench<'_> {
         self.database.settle(self.kept).await?;
         let options = WorkerOptions { residents: Some(u32::try_from(workflows)?), ..self.worker() };
         let mut worker = self.workers(&[options]).await?;
-        let alone = worker.resident();
+        let (alone, own_alone) = (worker.resident(), worker.own());
         let began = Instant::now();
         let mut left = workflows;
         while left > 0 {
@@ -64,7 +64,7 @@ impl Bench<'_> {
         }
         self.until(&mut worker, WAITING, workflows).await?;
         let seconds_to_wait = began.elapsed().as_secs_f64();
-        let resident_bytes = worker.resident();
+        let (resident_bytes, own_bytes) = (worker.resident(), worker.own());
 
         let began = Instant::now();
         loop {
@@ -82,6 +82,8 @@ impl Bench<'_> {
             seconds_to_wait,
             resident_bytes,
             resident_bytes_each: resident_bytes.zip(alone).map(|(whole, alone)| each(whole, alone)),
+            own_bytes,
+            own_bytes_each: own_bytes.zip(own_alone).map(|(whole, alone)| each(whole, alone)),
             seconds_to_end,
         });
         Ok(())

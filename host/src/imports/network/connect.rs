@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,26 +13,17 @@ use hyper::client::conn::http1;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, timeout};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use super::{Sent, reach};
+use super::{Sent, Trust, reach};
 
 /// When the guest says nothing. A connection that takes longer will not come; an answer may take its time, and the attempt's own
 /// limit ends it.
 const CONNECT: Duration = Duration::from_secs(30);
 const FIRST_BYTE: Duration = Duration::from_secs(600);
 const BETWEEN_BYTES: Duration = Duration::from_secs(600);
-
-/// The certificate authorities of Mozilla, as of the build.
-static TLS: LazyLock<TlsConnector> = LazyLock::new(|| {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
-});
 
 /// Where a request goes.
 pub(super) struct Target {
@@ -65,8 +55,8 @@ impl Target {
     }
 }
 
-pub(super) async fn send(request: Request<WasiBody>, options: RequestOptions, target: &Target) -> Sent {
-    let connection = timeout(options.connect_timeout.unwrap_or(CONNECT), connect(target));
+pub(super) async fn send(request: Request<WasiBody>, options: RequestOptions, target: &Target, trust: &Trust) -> Sent {
+    let connection = timeout(options.connect_timeout.unwrap_or(CONNECT), connect(target, trust));
     let stream = connection.await.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut connection = Box::pin(connection);
@@ -113,13 +103,13 @@ async fn driven(
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn connect(target: &Target) -> Result<Box<dyn Stream>, Error> {
+async fn connect(target: &Target, trust: &Trust) -> Result<Box<dyn Stream>, Error> {
     let stream = connect_to_one_of(target, resolve(target).await?).await?;
     if !target.tls {
         return Ok(Box::new(stream));
     }
     let name = ServerName::try_from(target.host.clone())?;
-    Ok(Box::new(TLS.connect(name, stream).await.map_err(Error::Tls)?))
+    Ok(Box::new(trust.connector().connect(name, stream).await.map_err(Error::Tls)?))
 }
 
 async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Error> {

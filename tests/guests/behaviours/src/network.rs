@@ -1,9 +1,10 @@
-//! The network, by WASI itself: `std::net` comes down to the same calls, but not every guest toolchain has it.
+//! The network: HTTP by the SDK's client, sockets by WASI itself: `std::net` comes down to the same calls, but not every guest toolchain has it.
 
-use currant::Failure;
+use std::time::Duration;
+
+use currant::{Failure, http};
 use serde::{Deserialize, Serialize};
-use wasip2::http::outgoing_handler;
-use wasip2::http::types::{Fields, IncomingResponse, OutgoingRequest, RequestOptions, Scheme};
+use serde_json::json;
 use wasip2::io::streams::{InputStream, StreamError};
 use wasip2::sockets::network::{IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress};
 use wasip2::sockets::{instance_network, ip_name_lookup, tcp, tcp_create_socket};
@@ -31,6 +32,13 @@ struct Answer {
 #[currant::task(retries = 0)]
 fn http_get(url: String) -> Result<Answer, Failure> {
     get(&url)
+}
+
+/// Sends something and answers what came back.
+#[currant::task(retries = 0)]
+fn http_post(url: String, text: String) -> Result<Answer, Failure> {
+    let response = http::post(url).header("X-Test", "yes").json(&json!({ "text": text })).send()?.success()?;
+    Ok(Answer { status: response.status, body: response.text() })
 }
 
 /// The same from a workflow, outside a step. Answers what the error said.
@@ -75,31 +83,8 @@ fn addresses(host: &str) -> Result<Vec<IpAddress>, Failure> {
 }
 
 fn get(url: &str) -> Result<Answer, Failure> {
-    let wrong = |what: &str| Failure::new("invalid-url", format!("{what}: {url}")).not_retryable();
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("no scheme"))?;
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let request = OutgoingRequest::new(Fields::new());
-    let scheme = if scheme == "https" { Scheme::Https } else { Scheme::Http };
-    request.set_scheme(Some(&scheme)).map_err(|()| wrong("a scheme that is refused"))?;
-    request.set_authority(Some(authority)).map_err(|()| wrong("an authority that is refused"))?;
-    request
-        .set_path_with_query(Some(if path.is_empty() { "/" } else { path }))
-        .map_err(|()| wrong("a path that is refused"))?;
-    let options = RequestOptions::new();
-    options.set_connect_timeout(Some(5_000_000_000)).map_err(|()| wrong("a timeout that is refused"))?;
-    let pending = outgoing_handler::handle(request, Some(options))?;
-    pending.subscribe().block();
-    match pending.get() {
-        Some(Ok(response)) => answer(&response?),
-        _ => Err(Failure::new("no-response", "the response was not there when it was said to be")),
-    }
-}
-
-fn answer(response: &IncomingResponse) -> Result<Answer, Failure> {
-    let gone = |()| Failure::new("no-body", "the body was taken before");
-    let body = response.consume().map_err(gone)?;
-    let stream = body.stream().map_err(gone)?;
-    Ok(Answer { status: response.status(), body: read(&stream, 1 << 20)? })
+    let response = http::get(url).timeout(Duration::from_secs(5)).send()?;
+    Ok(Answer { status: response.status, body: response.text() })
 }
 
 fn read(input: &InputStream, most: usize) -> Result<String, Failure> {
