@@ -9,9 +9,8 @@ with past as materialized (
            as id
     from past
 ), asked as (
-    insert into currant.requests (id, function, kind, queue, priority, input, trace_id, span_id, created_at)
-    select id, $2, 'task', $3, 0, '{"order": 42, "items": ["mug", "teapot"], "amount": 1250, "customer": "ada@example.org"}',
-           replace(id::text, '-', ''), left(md5(id::text), 16), at
+    insert into currant.requests (id, function, kind, queue, priority, input, created_at)
+    select id, $2, 'task', $3, 0, '{"order": 42, "items": ["mug", "teapot"], "amount": 1250, "customer": "ada@example.org"}', at
     from waiting
 )
 insert into currant.ready (id, queue, priority, run_at, attempt)
