@@ -1,3 +1,4 @@
+drop function currant.new_ids(integer);
 drop function currant.new_id();
 drop function currant.now();
 drop table currant.metadata;

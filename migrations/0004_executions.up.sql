@@ -23,9 +23,10 @@ create table currant.requests (
     -- Outlives its parent.
     detached           boolean not null default false,
     concurrency_key    text,
-    tags               text[] not null default '{}',
-    trace_id           text not null,
-    span_id            text not null,
+    -- Null when there are none: an empty array takes 16 bytes of every row.
+    tags               text[],
+    -- W3C trace id, 16 bytes; null when the execution begins a trace, whose id is then its own. Its span is the second half of its id.
+    trace_id           uuid,
     -- W3C baggage as a JSON object, or null.
     trace_context      json,
     created_at         timestamptz not null default currant.now(),
@@ -33,9 +34,7 @@ create table currant.requests (
     constraint request_kind check (kind in ('task', 'workflow')),
     constraint request_parent_whole check (
         (parent_workflow_id is null) = (parent_operation is null) and (parent_workflow_id is null) = (parent_chain is null)),
-    constraint request_task_id_not_empty check (task_id <> ''),
-    constraint request_trace_id check (trace_id ~ '^[0-9a-f]{32}$'),
-    constraint request_span_id check (span_id ~ '^[0-9a-f]{16}$')
+    constraint request_task_id_not_empty check (task_id <> '')
 );
 create index requests_of_parent on currant.requests (parent_workflow_id) where parent_workflow_id is not null;
 comment on table currant.requests is 'What was asked. Inserted by enqueue and by workflows that start children; never updated; deleted by retention.';
@@ -65,7 +64,9 @@ create table currant.ready (
     expires_at      timestamptz,
     concurrency_key text,
     -- The worker that keeps the woken workflow in memory: others leave it to that one for a moment.
-    resident_on     uuid
+    resident_on     uuid,
+    -- At the commit workers are told. One row of each queue that a statement inserts is enough.
+    rings           boolean
 );
 create index ready_claim on currant.ready (queue, priority desc, run_at, id);
 create index ready_resuming on currant.ready (queue, priority desc, run_at, id) where resumes;

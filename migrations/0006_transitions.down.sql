@@ -1,5 +1,6 @@
 drop function currant.unpark(bigint);
 drop function currant.admit(uuid[], timestamptz[], integer, integer, integer, json);
+drop function currant.limits_of(json, timestamptz);
 drop function currant.retention(text, text, text);
 drop function currant.first_id_at(timestamptz);
 drop function currant.milliseconds(text);
@@ -11,3 +12,5 @@ drop function currant.hint_ended(uuid[]);
 drop function currant.announce_attached(uuid[]);
 drop function currant.deliver(uuid[], uuid[], integer[], integer[]);
 drop function currant.wake(uuid[], integer[]);
+drop trigger ring on currant.ready;
+drop function currant.ring();

@@ -1,6 +1,27 @@
 -- Transitions that clients and workers share. Each is called with its locks taken in the one order that everybody keeps:
 -- keys → workflows (by id) → running (by id) → the rest.
 
+-- A transaction that notifies holds a lock of the whole server until its commit is on disk: if all did, no two could commit together, and
+-- the server would make a commit per write of the disk instead of many. So whoever finds another one at it keeps silent. That one's
+-- notification may come before this commit: after a hint workers look more than once.
+create function currant.ring() returns trigger
+    language plpgsql volatile
+as $$
+declare
+    class constant integer := hashtext('currant.ring');
+begin
+    if pg_try_advisory_xact_lock(class, hashtext(new.queue)) then
+        perform pg_notify('currant_ready', new.queue);
+    end if;
+    return null;
+end;
+$$;
+comment on function currant.ring() is 'Tells workers that something became ready in a queue, unless another transaction is telling them.';
+
+-- At the commit: until then nobody could find what became ready, and a caller''s transaction may take its time.
+create constraint trigger ring after insert on currant.ready deferrable initially deferred
+    for each row when (new.rings) execute function currant.ring();
+
 -- Draws the numbers of news that the caller is about to write, news[n] of them for workflow_ids[n], and wakes those that wait. One update
 -- for both: it is the most frequent one that there is. In PL/pgSQL, which keeps its plans: a function in SQL is planned anew at each call,
 -- which takes longer than this runs.
@@ -24,17 +45,15 @@ begin
     ), readied as (
         insert into currant.ready
             (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key,
-             resident_on)
+             resident_on, rings)
         select told.id, request.queue, request.priority, currant.now(), told.attempt, told.run, true, told.forgiven,
-               told.losses, told.deadline, told.deadline, request.concurrency_key, told.resident_on
+               told.losses, told.deadline, told.deadline, request.concurrency_key, told.resident_on,
+               row_number() over (partition by request.queue) = 1
         from told
         join currant.requests request on request.id = told.id
         where told.waited
-        returning queue
-    ), hinted as (
-        select count(pg_notify('currant_ready', queue)) as queues from (select distinct queue from readied) as queues
     )
-    select told.id, told.first_arrival from told where (select queues from hinted) >= 0;
+    select told.id, told.first_arrival from told;
 end;
 $$;
 comment on function currant.wake(uuid[], integer[]) is
@@ -245,6 +264,16 @@ $$;
 comment on function currant.retention(text, text, text) is
     'How long an ended execution is kept: 7 days for tasks and 30 for workflows, unless its queue says something else.';
 
+-- From when on an execution is not worth beginning any more, and not worth going on with.
+create function currant.limits_of(timeouts json, run_at timestamptz) returns table (deadline timestamptz, expires_at timestamptz)
+    language sql stable
+as $$
+    select total.until, least(total.until, greatest(run_at, currant.now()) + currant.milliseconds(timeouts ->> 'queue_ms'))
+    from (select currant.now() + currant.milliseconds(timeouts ->> 'total_ms') as until) as total
+$$;
+comment on function currant.limits_of(json, timestamptz) is
+    'When the total timeout ends, counted from now; and when the queue timeout does, counted from run_at, if that is sooner.';
+
 -- Makes requests claimable, or parks them until something offers their function. They are written, and the executions are nowhere yet. In
 -- PL/pgSQL, as `wake`.
 create function currant.admit(
@@ -255,42 +284,50 @@ create function currant.admit(
 as $$
 #variable_conflict use_column
 declare
-    hints bigint;
+    admitted uuid[];
+    limited uuid[];
+    also_limited uuid[];
 begin
-    with asked as (
-        select request.id, item.run_at, request.function, request.queue, request.priority, request.concurrency_key,
-               offered.name is not null as is_offered,
-               currant.now() + currant.milliseconds(limits.timeouts ->> 'total_ms') as deadline,
-               greatest(item.run_at, currant.now()) + currant.milliseconds(limits.timeouts ->> 'queue_ms') as queue_deadline
+    with readied as (
+        insert into currant.ready
+            (id, queue, priority, run_at, attempt, run, forgiven, progress, deadline, expires_at, concurrency_key, rings)
+        select request.id, request.queue, request.priority, item.run_at, admit.attempt, admit.run, admit.forgiven, admit.progress,
+               limits.deadline, limits.expires_at, request.concurrency_key, row_number() over (partition by request.queue) = 1
         from unnest(ids, run_ats) as item (id, run_at)
-        join currant.requests request on request.id = item.id
-        left join currant.functions offered on offered.name = request.function
-        cross join lateral (select coalesce(request.timeouts, offered.timeouts) as timeouts) as limits
-    ), limited as (
+        -- A probe for each, whatever the table was when this was planned.
+        cross join lateral (select * from currant.requests where requests.id = item.id offset 0) as request
+        join currant.functions offered on offered.name = request.function
+        cross join lateral currant.limits_of(coalesce(request.timeouts, offered.timeouts), item.run_at) as limits
+        returning id, deadline
+    )
+    select array_agg(id), array_agg(id) filter (where deadline is not null) into admitted, limited from readied;
+
+    if cardinality(admitted) is distinct from cardinality(ids) then
+        with parked as (
+            insert into currant.parked (id, function, run_at, attempt, run, forgiven, progress, deadline, expires_at)
+            select request.id, request.function, item.run_at, admit.attempt, admit.run, admit.forgiven, admit.progress,
+                   limits.deadline, limits.expires_at
+            from unnest(ids, run_ats) as item (id, run_at)
+            cross join lateral (select * from currant.requests where requests.id = item.id offset 0) as request
+            cross join lateral currant.limits_of(request.timeouts, item.run_at) as limits
+            where item.id <> all (coalesce(admitted, '{}'))
+            returning id, deadline
+        )
+        select array_agg(id) filter (where deadline is not null) into also_limited from parked;
+    end if;
+
+    limited := limited || also_limited;
+    if limited is not null then
         -- As a join, it could be planned to read every open workflow.
         update currant.workflows workflow
-        set deadline = (select asked.deadline from asked where asked.id = workflow.id)
-        where workflow.id = any (array(select asked.id from asked where asked.deadline is not null))
-    ), parked as (
-        insert into currant.parked (id, function, run_at, attempt, run, forgiven, progress, deadline, expires_at)
-        select asked.id, asked.function, asked.run_at, admit.attempt, admit.run, admit.forgiven, admit.progress, asked.deadline,
-               least(asked.deadline, asked.queue_deadline)
-        from asked
-        where not asked.is_offered
-    ), readied as (
-        insert into currant.ready
-            (id, queue, priority, run_at, attempt, run, forgiven, progress, deadline, expires_at, concurrency_key)
-        select asked.id, asked.queue, asked.priority, asked.run_at, admit.attempt, admit.run, admit.forgiven, admit.progress,
-               asked.deadline, least(asked.deadline, asked.queue_deadline), asked.concurrency_key
-        from asked
-        where asked.is_offered
-        returning queue
-    )
-    select count(pg_notify('currant_ready', queue)) into hints from (select distinct queue from readied) as queues;
+        set deadline = coalesce((select ready.deadline from currant.ready where ready.id = workflow.id),
+                                (select parked.deadline from currant.parked where parked.id = workflow.id))
+        where workflow.id = any (limited);
+    end if;
 end;
 $$;
 comment on function currant.admit(uuid[], timestamptz[], integer, integer, integer, json) is
-    'The one way into ready for what is asked for, retried by hand, or no longer parked.';
+    'The one way into ready for what workflows start, what is retried by hand, and what is no longer parked.';
 
 -- Moves parked executions whose function is offered now.
 create function currant.unpark(at_most bigint) returns bigint

@@ -65,7 +65,8 @@ comment on function currant.check_value(json, text) is
     'Refuses a value that could not be shown, or that is larger than what functions may return by default.';
 
 create function currant.check_request(
-    function text, queue text, run_at timestamptz, priority integer, concurrency_key text, tags text[]
+    function text, queue text, run_at timestamptz, priority integer, timeout interval, queue_timeout interval, total_timeout interval,
+    retries integer, concurrency_key text, tags text[], trace_context json
 ) returns void
     language plpgsql stable
 as $$
@@ -94,10 +95,79 @@ begin
     then
         raise exception 'tags is a list of words of 1 to 255 characters' using errcode = 'CU400';
     end if;
+    if retries < 0 then
+        raise exception 'retries must not be negative' using errcode = 'CU400';
+    end if;
+    if least(timeout, queue_timeout, total_timeout) <= interval '0' then
+        raise exception 'timeouts must be longer than nothing' using errcode = 'CU400';
+    end if;
+    if trace_context ->> 'trace_id' !~ '^[0-9a-f]{32}$'
+       or json_typeof(trace_context -> 'baggage') not in ('object', 'null')
+    then
+        raise exception 'trace_context is not valid'
+            using errcode = 'CU400', hint = 'for example {"trace_id": "32 hexadecimal digits", "baggage": {"tenant": "a"}}';
+    end if;
 end;
 $$;
-comment on function currant.check_request(text, text, timestamptz, integer, text, text[]) is
-    'Refuses what is wrong in the arguments that enqueue and enqueue_many share.';
+comment on function currant.check_request is 'Refuses what enqueue and enqueue_many cannot start, and says why.';
+
+-- Everything about these executions is new, and the same but for their inputs: so nothing is looked up row by row.
+create function currant.start(
+    ids uuid[], inputs json[], function text, task_id text, queue text, run_at timestamptz, priority integer, timeout interval,
+    queue_timeout interval, total_timeout interval, retries integer, concurrency_key text, tags text[], trace_context json
+) returns void
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    offered currant.functions;
+    its_queue text;
+    its_priority smallint;
+    its_run_at constant timestamptz := coalesce(run_at, currant.now());
+    retry json;
+    timeouts json;
+    until record;
+begin
+    -- The largest, and a look at all of them, as check_value looks: a call of it for each would cost as much as all else.
+    perform currant.check_value(input, 'the input') from unnest(inputs) as input order by octet_length(input::text) desc limit 1;
+    perform input::jsonb from unnest(inputs) as input;
+
+    select * into offered from currant.functions where functions.name = start.function;
+    its_queue := coalesce(start.queue, offered.queue, 'default');
+    its_priority := coalesce(start.priority, offered.priority, 0);
+    perform currant.use_queue(its_queue);
+    if retries is not null then
+        retry := json_build_object('retries', retries);
+    end if;
+    if num_nonnulls(timeout, queue_timeout, total_timeout) > 0 then
+        timeouts := json_strip_nulls(json_build_object(
+            'attempt_ms', currant.whole_milliseconds(timeout),
+            'queue_ms', currant.whole_milliseconds(queue_timeout),
+            'total_ms', currant.whole_milliseconds(total_timeout)));
+    end if;
+    select * into until from currant.limits_of(coalesce(timeouts, offered.timeouts), its_run_at);
+
+    insert into currant.requests
+        (id, task_id, function, kind, queue, priority, input, retry, timeouts, concurrency_key, tags, trace_id, trace_context)
+    select item.id, start.task_id, start.function, offered.kind, its_queue, its_priority, coalesce(item.input, 'null'), retry,
+           timeouts, start.concurrency_key, nullif(start.tags, '{}'), (start.trace_context ->> 'trace_id')::uuid,
+           case when json_typeof(start.trace_context -> 'baggage') = 'object' then start.trace_context -> 'baggage' end
+    from unnest(ids, inputs) as item (id, input);
+    if offered.kind is distinct from 'task' then
+        insert into currant.workflows (id, deadline) select id, until.deadline from unnest(ids) as id;
+    end if;
+    if offered.name is null then
+        insert into currant.parked (id, function, run_at, attempt, run, forgiven, deadline, expires_at)
+        select id, start.function, its_run_at, 1, 0, 0, until.deadline, until.expires_at from unnest(ids) as id;
+    else
+        insert into currant.ready (id, queue, priority, run_at, attempt, deadline, expires_at, concurrency_key, rings)
+        select id, its_queue, its_priority, its_run_at, 1, until.deadline, until.expires_at, start.concurrency_key, id = ids[1]
+        from unnest(ids) as id;
+    end if;
+end;
+$$;
+comment on function currant.start is
+    'Writes executions that clients ask for, one per input: requests, and ready or, as long as nothing offers their function, parked.';
 
 create function currant.enqueue(
     function text,
@@ -111,39 +181,23 @@ create function currant.enqueue(
     total_timeout interval default null,
     retries integer default null,
     concurrency_key text default null,
-    tags text[] default '{}',
+    tags text[] default null,
     trace_context json default null
 ) returns table (id uuid, status text, result json, created boolean, conflict boolean)
     language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare
-    new_id uuid := currant.new_id();
+    new_id constant uuid := currant.new_id();
     holder uuid;
     held currant.requests;
-    offered currant.functions;
-    named_queue text;
-    own_retry json;
-    own_timeouts json;
 begin
     perform currant.check_request(
-        enqueue.function, enqueue.queue, enqueue.run_at, enqueue.priority, enqueue.concurrency_key, enqueue.tags);
+        enqueue.function, enqueue.queue, enqueue.run_at, enqueue.priority, enqueue.timeout, enqueue.queue_timeout, enqueue.total_timeout,
+        enqueue.retries, enqueue.concurrency_key, enqueue.tags, enqueue.trace_context);
     if enqueue.task_id = '' or char_length(enqueue.task_id) > 255 then
         raise exception 'task_id must have 1 to 255 characters' using errcode = 'CU400';
     end if;
-    if enqueue.retries < 0 then
-        raise exception 'retries must not be negative' using errcode = 'CU400';
-    end if;
-    if least(enqueue.timeout, enqueue.queue_timeout, enqueue.total_timeout) <= interval '0' then
-        raise exception 'timeouts must be longer than nothing' using errcode = 'CU400';
-    end if;
-    if enqueue.trace_context ->> 'trace_id' !~ '^[0-9a-f]{32}$'
-       or json_typeof(enqueue.trace_context -> 'baggage') not in ('object', 'null')
-    then
-        raise exception 'trace_context is not valid'
-            using errcode = 'CU400', hint = 'for example {"trace_id": "32 hexadecimal digits", "baggage": {"tenant": "a"}}';
-    end if;
-    perform currant.check_value(enqueue.input, 'the input');
 
     if enqueue.task_id is not null then
         holder := currant.claim_key(enqueue.task_id, new_id);
@@ -158,33 +212,10 @@ begin
         end if;
     end if;
 
-    select * into offered from currant.functions where functions.name = enqueue.function;
-    named_queue := coalesce(enqueue.queue, offered.queue, 'default');
-    perform currant.use_queue(named_queue);
-    if enqueue.retries is not null then
-        own_retry := json_build_object('retries', enqueue.retries);
-    end if;
-    if enqueue.timeout is not null or enqueue.queue_timeout is not null or enqueue.total_timeout is not null then
-        own_timeouts := json_strip_nulls(json_build_object(
-            'attempt_ms', (extract(epoch from enqueue.timeout) * 1000)::bigint,
-            'queue_ms', (extract(epoch from enqueue.queue_timeout) * 1000)::bigint,
-            'total_ms', (extract(epoch from enqueue.total_timeout) * 1000)::bigint));
-    end if;
-
-    insert into currant.requests
-        (id, task_id, function, kind, queue, priority, input, retry, timeouts, concurrency_key, tags, trace_id, span_id,
-         trace_context)
-    values (new_id, enqueue.task_id, enqueue.function, offered.kind, named_queue,
-            coalesce(enqueue.priority, offered.priority, 0), coalesce(enqueue.input, 'null'), own_retry, own_timeouts,
-            enqueue.concurrency_key, coalesce(enqueue.tags, '{}'),
-            coalesce(enqueue.trace_context ->> 'trace_id', replace(new_id::text, '-', '')),
-            substring(encode(uuid_send(gen_random_uuid()), 'hex') for 16),
-            case when json_typeof(enqueue.trace_context -> 'baggage') = 'object' then enqueue.trace_context -> 'baggage' end);
-    if offered.kind is distinct from 'task' then
-        insert into currant.workflows (id) values (new_id);
-    end if;
-    perform currant.admit(array[new_id], array[coalesce(enqueue.run_at, currant.now())]);
-
+    perform currant.start(
+        array[new_id], array[enqueue.input], enqueue.function, enqueue.task_id, enqueue.queue, enqueue.run_at, enqueue.priority,
+        enqueue.timeout, enqueue.queue_timeout, enqueue.total_timeout, enqueue.retries, enqueue.concurrency_key, enqueue.tags,
+        enqueue.trace_context);
     return query select new_id, 'pending'::text, null::json, true, false;
 end;
 $$;
@@ -197,40 +228,31 @@ create function currant.enqueue_many(
     queue text default null,
     run_at timestamptz default null,
     priority integer default null,
-    tags text[] default '{}'
+    timeout interval default null,
+    queue_timeout interval default null,
+    total_timeout interval default null,
+    retries integer default null,
+    concurrency_key text default null,
+    tags text[] default null,
+    trace_context json default null
 ) returns setof uuid
     language plpgsql volatile
 as $$
-#variable_conflict use_column
 declare
-    new_ids uuid[];
-    offered currant.functions;
-    named_queue text;
+    ids constant uuid[] := currant.new_ids(coalesce(cardinality(inputs), 0));
 begin
-    perform currant.check_request(
-        enqueue_many.function, enqueue_many.queue, enqueue_many.run_at, enqueue_many.priority, null, enqueue_many.tags);
+    perform currant.check_request(function, queue, run_at, priority, timeout, queue_timeout, total_timeout, retries, concurrency_key, tags,
+                                  trace_context);
     if array_ndims(inputs) > 1 then
         raise exception 'inputs is a list' using errcode = 'CU400', hint = 'one input per execution';
     end if;
-    perform currant.check_value(value, 'an input') from unnest(inputs) as value;
-    select * into offered from currant.functions where functions.name = enqueue_many.function;
-    named_queue := coalesce(enqueue_many.queue, offered.queue, 'default');
-    perform currant.use_queue(named_queue);
-    select coalesce(array_agg(currant.new_id()), '{}') into new_ids from generate_subscripts(inputs, 1);
-
-    insert into currant.requests (id, function, kind, queue, priority, input, tags, trace_id, span_id)
-    select new_id, enqueue_many.function, offered.kind, named_queue,
-           coalesce(enqueue_many.priority, offered.priority, 0), coalesce(value, 'null'), coalesce(enqueue_many.tags, '{}'),
-           replace(new_id::text, '-', ''), substring(encode(uuid_send(gen_random_uuid()), 'hex') for 16)
-    from unnest(new_ids, inputs) as item (new_id, value);
-    if offered.kind is distinct from 'task' then
-        insert into currant.workflows (id) select unnest(new_ids);
-    end if;
-    perform currant.admit(new_ids, array_fill(coalesce(enqueue_many.run_at, currant.now()), array[cardinality(new_ids)]));
-    return query select unnest(new_ids);
+    perform currant.start(ids, inputs, function, null, queue, run_at, priority, timeout, queue_timeout, total_timeout, retries,
+                          concurrency_key, tags, trace_context);
+    return query select unnest(ids);
 end;
 $$;
-comment on function currant.enqueue_many is 'Starts one execution per input, in the caller''s transaction; answers their ids in the order of the inputs.';
+comment on function currant.enqueue_many is
+    'Starts one execution per input, in the caller''s transaction; answers their ids in the order of the inputs, which is the order in which they are claimed.';
 
 create function currant.signal(id uuid, name text, payload json default 'null', dedup_id text default null) returns boolean
     language plpgsql volatile

@@ -30,10 +30,10 @@ select request.id,
        encode(coalesce(outcome.digest, running.digest, workflow.digest), 'hex') as module,
        coalesce(outcome.chain, workflow.chain) as chain,
        request.concurrency_key,
-       request.trace_id,
-       request.span_id,
+       replace(coalesce(request.trace_id, request.id)::text, '-', '') as trace_id,
+       substr(replace(request.id::text, '-', ''), 17) as span_id,
        request.trace_context::jsonb as trace_context,
-       request.tags
+       coalesce(request.tags, '{}') as tags
 from currant.requests request
 left join currant.outcomes outcome on outcome.id = request.id
 left join currant.running running on running.id = request.id

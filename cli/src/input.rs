@@ -34,7 +34,7 @@ pub(crate) fn read(option: &str, given: &str) -> Result<Json> {
 
 /// The lines of a file, each the JSON of a value.
 pub(crate) struct Lines {
-    source: Box<dyn BufRead>,
+    source: Box<dyn BufRead + Send>,
     name: String,
     number: u64,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Lines {
 impl Lines {
     /// Of a file, or of stdin (`-`).
     pub(crate) fn open(name: &str) -> Result<Lines> {
-        let source: Box<dyn BufRead> = match name {
+        let source: Box<dyn BufRead + Send> = match name {
             "-" => Box::new(BufReader::new(std::io::stdin())),
             path => {
                 let file =

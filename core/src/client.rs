@@ -148,15 +148,20 @@ impl Client {
     }
 
     /// Starts an execution for each input, in one transaction: like `all`, whose own input and key are not looked at. Answers their ids in
-    /// the order of the inputs.
+    /// the order of the inputs, which is the order in which they are claimed.
     pub async fn enqueue_many(&self, all: &NewExecution, inputs: &[Json]) -> Result<Vec<ExecutionId>, Error> {
         Ok(sqlx::query_scalar(sql::EXECUTIONS_ENQUEUE_MANY)
             .bind(&all.function)
             .bind(inputs)
             .bind(&all.queue)
             .bind(all.run_at)
-            .bind(all.delay_ms.map(|delay| delay.min(LONGEST_MS) as i64))
+            .bind(milliseconds(all.delay_ms))
             .bind(all.priority.map(i32::from))
+            .bind(milliseconds(all.timeouts.attempt_ms))
+            .bind(milliseconds(all.timeouts.queue_ms))
+            .bind(milliseconds(all.timeouts.total_ms))
+            .bind(retries(all))
+            .bind(&all.concurrency_key)
             .bind(&all.tags)
             .fetch_all(&self.pool)
             .await?)
@@ -307,7 +312,7 @@ impl Client {
 
 /// Starts an execution on the caller's own connection, and in its transaction if one is open.
 pub async fn enqueue(connection: &mut PgConnection, new: NewExecution) -> Result<Started, Error> {
-    let milliseconds = |limit: Option<u64>| limit.map(|limit| limit.min(LONGEST_MS) as i64);
+    let retries = retries(&new);
     Ok(sqlx::query_as(sql::EXECUTIONS_ENQUEUE)
         .bind(new.function)
         .bind(new.input)
@@ -319,9 +324,17 @@ pub async fn enqueue(connection: &mut PgConnection, new: NewExecution) -> Result
         .bind(milliseconds(new.timeouts.attempt_ms))
         .bind(milliseconds(new.timeouts.queue_ms))
         .bind(milliseconds(new.timeouts.total_ms))
-        .bind(new.retries.map(|retries| i32::try_from(retries).unwrap_or(i32::MAX)))
+        .bind(retries)
         .bind(new.concurrency_key)
         .bind(new.tags)
         .fetch_one(connection)
         .await?)
+}
+
+fn milliseconds(length: Option<u64>) -> Option<i64> {
+    length.map(|length| length.min(LONGEST_MS) as i64)
+}
+
+fn retries(new: &NewExecution) -> Option<i32> {
+    new.retries.map(|retries| i32::try_from(retries).unwrap_or(i32::MAX))
 }

@@ -84,6 +84,11 @@ impl ExecutionId {
         bytes[6..].copy_from_slice(&hash[..10]);
         ExecutionId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
+
+    /// Its W3C span id: the second half, which is random, in 16 hexadecimal digits. The view `executions` says the same.
+    pub fn span_id(&self) -> String {
+        format!("{:016x}", self.0.as_u64_pair().1)
+    }
 }
 
 impl WorkerId {

@@ -17,11 +17,20 @@ import pg from "pg";
 
 import { Ended } from "./client/ended.js";
 import { Handle } from "./client/handle.js";
-import { type EnqueueOptions, enqueueStatement } from "./client/statements.js";
+import {
+  configureStatement,
+  type EnqueueManyOptions,
+  type EnqueueOptions,
+  enqueueManyStatement,
+  enqueueStatement,
+  type QueueSettings,
+  resetStatement,
+  type Statement,
+} from "./client/statements.js";
 import { type AnyFunction, definitionOf, nameOf } from "./functions.js";
 
 export { type Handle, NotEnded, type ResultOptions, type RetryFrom, type SignalOptions, type Status } from "./client/handle.js";
-export type { EnqueueOptions } from "./client/statements.js";
+export type { EnqueueManyOptions, EnqueueOptions, QueueSettings } from "./client/statements.js";
 export type { Duration } from "./durations.js";
 export { Cancelled, Failure, NonRetryable, TimedOut } from "./failures.js";
 
@@ -62,6 +71,36 @@ export class Client {
     return this.#handle(await started(this.#pool, target, input, options));
   }
 
+  /** Starts one for each input, in one transaction and in their order. */
+  async enqueueMany<Args extends unknown[], Result>(
+    target: AnyFunction<Args, Result> | string,
+    inputs: unknown[],
+    options: EnqueueManyOptions = {},
+  ): Promise<Handle<Result>[]> {
+    const ids = await startedMany(this.#pool, target, inputs, options);
+    return ids.map((id) => this.#handle({ id, created: true, conflict: false }));
+  }
+
+  /** Creates a queue, or changes those of its settings that are named: they hold at once, in every worker, until they are reset. */
+  async configureQueue(name: string, settings: QueueSettings): Promise<void> {
+    await this.#run(configureStatement(name, settings));
+  }
+
+  /** Takes back what was set by command, all of it if nothing is named: what the workers' files say holds again, or the default. */
+  async resetQueue(name: string, ...settings: (keyof QueueSettings)[]): Promise<void> {
+    await this.#run(resetStatement(name, settings));
+  }
+
+  /** Starts nothing new from this queue. What runs goes on, and workflows that began are woken. */
+  async pauseQueue(name: string): Promise<void> {
+    await this.configureQueue(name, { paused: true });
+  }
+
+  /** Ends a pause. */
+  async resumeQueue(name: string): Promise<void> {
+    await this.configureQueue(name, { paused: false });
+  }
+
   /** The execution with this id. */
   handle<Result = unknown>(id: string): Handle<Result> {
     return this.#handle({ id, created: false, conflict: false });
@@ -71,6 +110,10 @@ export class Client {
   async close(): Promise<void> {
     await this.#ended.close();
     if (this.#own) await this.#pool.end();
+  }
+
+  async #run({ text, values }: Statement): Promise<void> {
+    await this.#pool.query(text, values);
   }
 
   #handle<Result>({ id, created, conflict }: Started): Handle<Result> {
@@ -97,10 +140,33 @@ export async function enqueue<Args extends unknown[], Result>(
   return started(connection, target, input, options);
 }
 
-async function started(connection: Queryable, target: unknown, input: unknown, options: EnqueueOptions): Promise<Started> {
+/** The same of many. Answers their ids, in the order of the inputs. */
+export async function enqueueMany<Args extends unknown[], Result>(
+  connection: Queryable,
+  target: AnyFunction<Args, Result> | string,
+  inputs: unknown[],
+  options: EnqueueManyOptions = {},
+): Promise<string[]> {
+  return startedMany(connection, target, inputs, options);
+}
+
+function named(target: unknown): string {
   const definition = definitionOf(target);
-  const name = definition ? nameOf(definition) : String(target);
-  const { text, values } = enqueueStatement(name, input, options);
+  return definition ? nameOf(definition) : String(target);
+}
+
+async function startedMany(
+  connection: Queryable,
+  target: unknown,
+  inputs: unknown[],
+  options: EnqueueManyOptions,
+): Promise<string[]> {
+  const { text, values } = enqueueManyStatement(named(target), inputs, options);
+  return (await connection.query(text, values)).rows.map((row) => String(row.id));
+}
+
+async function started(connection: Queryable, target: unknown, input: unknown, options: EnqueueOptions): Promise<Started> {
+  const { text, values } = enqueueStatement(named(target), input, options);
   const [row] = (await connection.query(text, values)).rows;
   return { id: String(row?.id), created: row?.created === true, conflict: row?.conflict === true };
 }

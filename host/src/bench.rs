@@ -60,10 +60,10 @@ pub struct BenchArgs {
     /// Rounds; the one with the median rate counts.
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Seconds of the sustained load.
+    /// Seconds of the sustained load, and of a rate limit.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..))]
     sustained: u32,
-    /// Executions that have ended before, for `history`.
+    /// Executions that have ended before, for `history` and `retention`.
     #[arg(long, value_name = "COUNT", default_value_t = 1_000_000)]
     history: u64,
     /// Executions that are pending, for `backlog` and `queues`.
@@ -90,6 +90,8 @@ enum Measure {
     Sandbox,
     /// Tasks that do nothing, as many as can be run.
     Tasks,
+    /// Starting many and one, beside plain inserts of the same rows.
+    Enqueue,
     /// Workflows of ten tasks, one after the other.
     WorkflowsOfTasks,
     /// Workflows of ten steps, 50 and 500 at once.
@@ -106,6 +108,10 @@ enum Measure {
     History,
     /// The same with many executions that are pending.
     Backlog,
+    /// What a rate limit delivers, with one worker and with eight; and what it costs when it does not bind.
+    RateLimits,
+    /// Starting and running tasks while a million that have ended are deleted.
+    Retention,
     /// A worker without work.
     Idle,
     /// Workflows that wait, in memory.
@@ -176,8 +182,12 @@ async fn measure(args: &BenchArgs, database: &Database, component: Vec<u8>, load
         loaded: None,
         sandbox: Vec::new(),
         throughput: Vec::new(),
+        enqueued: Vec::new(),
         latency: Vec::new(),
         sustained: Vec::new(),
+        rate_limits: Vec::new(),
+        loose_limit_of_none: None,
+        retention: None,
         idle: None,
         waiting: None,
     };

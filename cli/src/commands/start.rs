@@ -7,6 +7,8 @@ use currant_core::Client;
 use currant_core::durations;
 use currant_core::executions::{NewExecution, Started};
 use currant_core::ids::{FunctionName, QueueName, TaskId};
+use currant_core::values::Json;
+use tokio::sync::mpsc;
 
 use crate::commands::status;
 use crate::context::Context;
@@ -114,30 +116,17 @@ async fn start_lines(context: &Context<'_>, client: &Client, new: &NewExecution,
             Some(lines.number())
         }
     };
-    let mut lines = input::Lines::open(file)?;
+    let lines = input::Lines::open(file)?;
     let mut progress = Progress::new(context.printer, "started", total.map(|total| total.saturating_sub(skip)));
-    let (mut started, mut batch) = (0u64, Vec::with_capacity(BATCH));
-    loop {
-        let line = lines.next();
-        let at_end = !matches!(line, Ok(Some(_)));
-        let line = match line {
-            Ok(line) => Ok(line),
-            Err(problem) => Err(gone_wrong(problem, started + skip)),
-        };
-        if let Ok(Some(input)) = &line
-            && lines.number() > skip
-        {
-            batch.push(input.clone());
-        }
-        if batch.len() == BATCH || (at_end && !batch.is_empty()) {
-            let ids = client.enqueue_many(new, &batch).await.map_err(|error| gone_wrong(error.into(), started + skip))?;
-            started += ids.len() as u64;
-            batch.clear();
-            progress.at(started);
-        }
-        if line?.is_none() {
-            break;
-        }
+    let mut started = 0u64;
+    // Read by a thread of its own, while the batch before is on its way.
+    let (sender, mut batches) = mpsc::channel(1);
+    std::thread::spawn(move || read(lines, skip, &sender));
+    while let Some(batch) = batches.recv().await {
+        let batch = batch.map_err(|problem| gone_wrong(problem, started + skip))?;
+        let ids = client.enqueue_many(new, &batch).await.map_err(|error| gone_wrong(error.into(), started + skip))?;
+        started += ids.len() as u64;
+        progress.at(started);
     }
     progress.done();
     if context.printer.is_json() {
@@ -149,6 +138,30 @@ async fn start_lines(context: &Context<'_>, client: &Client, new: &NewExecution,
         }
     }
     Ok(ExitStatus::Done)
+}
+
+/// Sends the lines behind the first `skip` in batches, and what is wrong with one behind those before it.
+fn read(mut lines: input::Lines, skip: u64, batches: &mpsc::Sender<Result<Vec<Json>>>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    // Nobody listens any more when something has gone wrong.
+    let send = |batch: &mut Vec<Json>| batch.is_empty() || batches.blocking_send(Ok(std::mem::take(batch))).is_ok();
+    loop {
+        match lines.next() {
+            Ok(Some(_)) if lines.number() <= skip => {}
+            Ok(Some(input)) => batch.push(input),
+            Ok(None) => {
+                send(&mut batch);
+                return;
+            }
+            Err(problem) => {
+                let _ = send(&mut batch) && batches.blocking_send(Err(problem)).is_ok();
+                return;
+            }
+        }
+        if batch.len() == BATCH && !send(&mut batch) {
+            return;
+        }
+    }
 }
 
 fn gone_wrong(problem: Problem, started: u64) -> Problem {

@@ -60,6 +60,57 @@ async fn the_same_key_with_another_input_is_a_conflict() {
     ");
 }
 
+/// What a worker does to an execution of `checkout`, so that it is in this status.
+fn brought_to(status: &str, id: &str) -> String {
+    match status {
+        "pending" => "select".into(),
+        "running" => format!(
+            "with claimed as (delete from currant.ready where id = '{id}')
+             insert into currant.running (id, run, worker_id, attempt, forgiven, losses, rate_limited, claimed_at, heartbeat_at)
+             values ('{id}', 1, gen_random_uuid(), 1, 0, 0, 0, currant.now(), currant.now())"
+        ),
+        "suspended" => format!(
+            "delete from currant.ready where id = '{id}';
+             update currant.workflows set waiting = true where id = '{id}'"
+        ),
+        "completed" => ended(id, status, "'\"paid\"'", "null"),
+        _ => ended(id, status, "null", r#"'{"code": "Declined", "message": "no"}'"#),
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_what_is_open_or_completed_starts_nothing_and_tells_a_conflict() {
+    let cli = Cli::with_shop().await;
+    for status in ["pending", "running", "suspended", "completed"] {
+        let key = format!("order-{status}");
+        let start = |function: &str, input: &str| cli.run(&["start", function, "--id", &key, "--input", input]);
+        let id = cli.start(&["checkout", "--id", &key, "--input", "1"]);
+        cli.sql(&brought_to(status, &id)).await;
+        let same = start("checkout", "1");
+        assert!(same.starts_with("exit status 0") && same.contains(&id), "{same}");
+        assert!(same.contains(&format!("`{key}` was started before and is {status}: nothing new was started")), "{same}");
+        for conflict in [start("checkout", "2"), start("charge", "1")] {
+            let said = format!(
+                "error: the task_id `{key}` stands for the execution {id}, which has another function or another input and is {status}"
+            );
+            assert!(conflict.starts_with("exit status 1") && conflict.contains(&said), "{conflict}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_what_did_not_complete_starts_anew() {
+    let cli = Cli::with_shop().await;
+    for status in ["failed", "cancelled", "timed_out"] {
+        let key = format!("order-{status}");
+        let id = cli.start(&["checkout", "--id", &key, "--input", "1"]);
+        cli.sql(&brought_to(status, &id)).await;
+        let again = cli.run(&["start", "charge", "--id", &key, "--input", "2"]);
+        assert!(again.starts_with("exit status 0") && again.contains("--- stderr\nstarted "), "{again}");
+        assert!(!again.contains(&id), "{again}");
+    }
+}
+
 #[tokio::test]
 async fn a_function_that_nothing_offers_is_refused_with_the_nearest_name() {
     let cli = Cli::with_shop().await;

@@ -20,11 +20,11 @@ with child as (
 ), started as (
     insert into currant.requests
         (id, task_id, function, kind, queue, priority, input, retry, timeouts, parent_workflow_id, parent_chain,
-         parent_operation, detached, concurrency_key, tags, trace_id, span_id, trace_context)
+         parent_operation, detached, concurrency_key, tags, trace_id, trace_context)
     select child.id, child.task_id, child.function, child.kind, child.queue, child.priority, child.input, child.retry,
            child.timeouts, child.parent, child.chain, child.operation, child.detached, child.concurrency_key,
-           array(select json_array_elements_text(child.tags)), parent.trace_id,
-           substring(encode(uuid_send(gen_random_uuid()), 'hex') for 16), parent.trace_context
+           nullif(array(select json_array_elements_text(child.tags)), '{}'), coalesce(parent.trace_id, parent.id),
+           parent.trace_context
     from child
     join currant.requests parent on parent.id = child.parent
     on conflict (id) do nothing

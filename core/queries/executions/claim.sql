@@ -91,7 +91,7 @@ with recursive level as (
            case when workflow.digest <> offered.digest or offered.digest is null then module.description ->> 'name'
                 else offered.module end as module,
            coalesce(workflow.chain, 1) as chain,
-           request.parent_workflow_id, request.trace_id, request.span_id, request.trace_context,
+           request.parent_workflow_id, coalesce(request.trace_id, request.id) as trace_id, request.trace_context,
            coalesce(workflow.cancel_requested, false) as cancel_requested,
            coalesce(workflow.next_arrival, 1) as next_arrival
     from taken

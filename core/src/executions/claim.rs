@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
+use uuid::Uuid;
 
 use super::{Kind, RetryOverrides, RetryPolicy, Timeouts};
 use crate::Error;
@@ -227,7 +228,7 @@ fn all_claimed(rows: &[PgRow]) -> Result<Vec<Claimed>, Error> {
 
 /// None is the row that only says how many were found.
 fn claimed(row: &PgRow) -> Result<Option<Claimed>, Error> {
-    let Some(id) = row.try_get("id")? else { return Ok(None) };
+    let Some(id) = row.try_get::<Option<ExecutionId>, _>("id")? else { return Ok(None) };
     let kind = match row.try_get::<Option<String>, _>("kind")?.as_deref() {
         Some("workflow") => Kind::Workflow,
         _ => Kind::Task,
@@ -256,8 +257,8 @@ fn claimed(row: &PgRow) -> Result<Option<Claimed>, Error> {
         module: row.try_get("module")?,
         chain: row.try_get("chain")?,
         parent: row.try_get("parent_workflow_id")?,
-        trace_id: row.try_get("trace_id")?,
-        span_id: row.try_get("span_id")?,
+        trace_id: row.try_get::<Uuid, _>("trace_id")?.simple().to_string(),
+        span_id: id.span_id(),
         baggage: baggage.map(|baggage| pairs(&baggage)).unwrap_or_default(),
         progress: row.try_get("progress")?,
         claimed_at: row.try_get("claimed_at")?,

@@ -52,6 +52,7 @@ async fn a_child_carries_what_its_parent_said_and_its_trace() {
     assert_eq!(task.baggage, [("tenant".to_string(), "a".to_string())]);
     assert_ne!(task.span_id, parent.span_id);
     let shown = world.client.status(&task.id).await.unwrap().unwrap();
+    assert_eq!((&task.trace_id, &task.span_id), (&shown.trace_id, &shown.span_id));
     assert_eq!((shown.priority, shown.tags, shown.concurrency_key), (7, vec!["a".into(), "ü \"x\"".into()], Some("k".into())));
 }
 

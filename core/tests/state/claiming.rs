@@ -52,7 +52,10 @@ async fn a_claim_tells_a_run_all_that_it_needs() {
     assert_eq!(run.timeouts.attempt_ms, Some(5_000));
     assert_eq!(run.module.as_deref(), Some("shop"));
     assert_eq!(run.digest, Some(Digest::of(b"component shop 1")));
-    assert_eq!((run.trace_id.len(), run.span_id.len()), (32, 16));
+    let shown = world.client.status(&run.id).await.unwrap().unwrap();
+    assert_eq!((&run.trace_id, &run.span_id), (&shown.trace_id, &shown.span_id));
+    assert_eq!(run.trace_id, run.id.as_uuid().simple().to_string(), "it begins a trace");
+    assert_eq!(run.span_id, run.trace_id[16..]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

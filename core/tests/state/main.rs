@@ -10,6 +10,7 @@ mod children;
 mod claiming;
 mod client;
 mod deploying;
+mod keys;
 mod leases;
 mod limits;
 mod locks;

@@ -1,103 +1,17 @@
-//! Starting, and the rule "allow duplicate, failed only".
+//! Starting: one, many, in the caller's transaction, and what is refused. What a key does is told in `keys`.
 
 use currant_core::Error;
 use currant_core::client;
-use currant_core::executions::{NewExecution, Started, Status};
-use currant_core::ids::{QueueName, TaskId};
+use currant_core::executions::{NewExecution, Timeouts};
+use currant_core::ids::{ExecutionId, QueueName, TaskId};
 use currant_core::maintenance;
-use sqlx::{AssertSqlSafe, Connection};
+use currant_core::notify::{Hint, Listener, READY};
+use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::world::{World, activation, asked, completes, fails, failure, function, json, suspends, task};
-use currant_core::executions::commit::{Ending, Fate};
+use crate::world::{World, asked, function, json, task};
 
 fn keyed(name: &str) -> NewExecution {
     NewExecution { task_id: Some(TaskId::parse("order-42").unwrap()), ..asked(name) }
-}
-
-#[tokio::test]
-async fn a_key_of_an_open_execution_answers_it() {
-    let world = World::new().await;
-    let first = world.enqueue(keyed("checkout")).await;
-    assert!(first.created);
-
-    let again = |status| Started { id: first.id, status, result: None, created: false, conflict: false };
-    assert_eq!(world.enqueue(keyed("checkout")).await, again(Status::Pending));
-    let run = world.claimed(first.id).await;
-    assert_eq!(world.enqueue(keyed("checkout")).await, again(Status::Running));
-    world.written(suspends(&run)).await;
-    assert_eq!(world.enqueue(keyed("checkout")).await, again(Status::Suspended));
-}
-
-#[tokio::test]
-async fn a_key_of_a_completed_execution_answers_its_result() {
-    let world = World::new().await;
-    let first = world.enqueue(keyed("charge")).await;
-    let run = world.claimed(first.id).await;
-    world.written(completes(&run, "{\"b\": 1.0,  \"a\":2}")).await;
-    let again = world.enqueue(keyed("charge")).await;
-    let result = Some(json("{\"b\": 1.0,  \"a\":2}"));
-    assert_eq!(again, Started { id: first.id, status: Status::Completed, result, created: false, conflict: false });
-}
-
-#[tokio::test]
-async fn a_key_of_an_execution_that_did_not_complete_starts_a_new_one() {
-    let world = World::new().await;
-    let endings =
-        [Ending::Failed(failure("declined")), Ending::Cancelled(failure("cancelled")), Ending::TimedOut(failure("timed-out"))];
-    let mut last = world.enqueue(keyed("charge")).await;
-    for ending in endings {
-        let run = world.claimed(last.id).await;
-        world.written(activation(&run, Fate::Ends(ending))).await;
-        let next = world.enqueue(keyed("charge")).await;
-        assert!(next.created);
-        assert_ne!(next.id, last.id);
-        last = next;
-    }
-}
-
-#[tokio::test]
-async fn another_function_or_input_under_a_key_is_a_conflict() {
-    let world = World::new().await;
-    let first = world.enqueue(NewExecution { input: json("{\"a\": 1, \"b\": 2}"), ..keyed("charge") }).await;
-    let other = world.enqueue(NewExecution { input: json("{\"a\": 1}"), ..keyed("charge") }).await;
-    assert_eq!((other.id, other.created, other.conflict), (first.id, false, true));
-    let other = world.enqueue(keyed("checkout")).await;
-    assert_eq!((other.id, other.created, other.conflict), (first.id, false, true));
-    let same = world.enqueue(NewExecution { input: json("{\"b\":2,\"a\":1}"), ..keyed("charge") }).await;
-    assert!(!same.conflict, "the same value, written differently, is the same input");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_connections_that_hammer_one_key_make_one_execution() {
-    let world = World::new().await;
-    let asking = (0..16).map(|_| {
-        let (client, new) = (world.client.clone(), keyed("charge"));
-        tokio::spawn(async move { client.enqueue(new).await.unwrap() })
-    });
-    let mut started = Vec::new();
-    for asking in asking.collect::<Vec<_>>() {
-        started.push(asking.await.unwrap());
-    }
-    assert_eq!(started.iter().filter(|started| started.created).count(), 1);
-    assert!(started.iter().all(|other| other.id == started[0].id));
-    assert_eq!(world.claim(10).await.len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_whose_holder_failed_goes_to_one_of_many() {
-    let world = World::new().await;
-    let first = world.enqueue(keyed("charge")).await;
-    let run = world.claimed(first.id).await;
-    world.written(fails(&run)).await;
-    let asking = (0..8).map(|_| {
-        let (client, new) = (world.client.clone(), keyed("charge"));
-        tokio::spawn(async move { client.enqueue(new).await.unwrap() })
-    });
-    let mut created = 0;
-    for asking in asking.collect::<Vec<_>>() {
-        created += usize::from(asking.await.unwrap().created);
-    }
-    assert_eq!(created, 1);
 }
 
 #[tokio::test]
@@ -172,6 +86,8 @@ async fn wrong_arguments_are_refused_with_what_is_wrong() {
     refused("select currant.enqueue_many('charge', array['1']::json[], tags => array[null])").await;
     refused("select currant.enqueue_many('charge', array['\"\\u0000\"']::json[])").await;
     refused("select currant.enqueue_many('charge', array[['1', '2'], ['3', '4']]::json[])").await;
+    refused("select currant.enqueue_many('charge', array['1', '\"\\u0000\"']::json[])").await;
+    refused("select currant.enqueue_many('charge', '{}', retries => -1)").await;
 }
 
 /// What is accepted from one must be readable for everybody: a claim, a list or a deployment that stumbled over it would stop all others.
@@ -204,21 +120,94 @@ async fn the_strangest_request_that_is_accepted_stops_nobody() {
     maintenance::look(world.pool()).await.unwrap();
 }
 
+/// More than one millisecond has ids for.
 #[tokio::test]
-async fn many_are_started_at_once_in_the_order_of_their_inputs() {
+async fn many_are_started_at_once_and_claimed_in_the_order_of_their_inputs() {
     let world = World::new().await;
-    let ids: Vec<currant_core::ids::ExecutionId> =
-        sqlx::query_scalar("select currant.enqueue_many('charge', array['1', '2', null]::json[])")
-            .fetch_all(world.pool())
-            .await
-            .unwrap();
-    let mut claimed = world.claim(10).await;
-    claimed.sort_by_key(|run| ids.iter().position(|id| *id == run.id));
-    let inputs: Vec<_> = claimed.iter().map(|run| run.input.as_str()).collect();
-    assert_eq!(inputs, ["1", "2", "null"]);
+    let inputs: Vec<_> = (0..9_000).map(|number| json(&number.to_string())).collect();
+    let ids = world.client.enqueue_many(&asked("charge"), &inputs).await.unwrap();
+    assert!(ids.is_sorted() && ids.len() == 9_000);
+    assert!(ids.iter().all(|id| id.as_uuid().get_version_num() == 7));
+    let claimed: Vec<_> = world.claim(9_000).await.into_iter().map(|run| (run.id, run.input)).collect();
+    assert_eq!(claimed, ids.into_iter().zip(inputs).collect::<Vec<_>>());
+    let answered: Vec<ExecutionId> = sqlx::query_scalar("select currant.enqueue_many('charge', array['1', null]::json[])")
+        .fetch_all(world.pool())
+        .await
+        .unwrap();
+    let inputs: Vec<_> = world.claim(10).await.into_iter().map(|run| (run.id, run.input.as_str().to_owned())).collect();
+    assert_eq!(inputs, [(answered[0], "1".to_owned()), (answered[1], "null".into())]);
     let none: i64 =
         sqlx::query_scalar("select count(*) from currant.enqueue_many('charge', '{}')").fetch_one(world.pool()).await.unwrap();
     assert_eq!(none, 0);
+}
+
+#[tokio::test]
+async fn what_is_said_of_many_holds_for_each() {
+    let world = World::new().await;
+    let all = NewExecution {
+        queue: Some(QueueName::parse("mail").unwrap()),
+        delay_ms: Some(60_000),
+        priority: Some(-7),
+        timeouts: Timeouts { attempt_ms: Some(5), total_ms: Some(3_600_000), ..Default::default() },
+        retries: Some(0),
+        concurrency_key: Some("ada".into()),
+        tags: vec!["a".into()],
+        ..asked("checkout")
+    };
+    let ids = world.client.enqueue_many(&all, &[json("1"), json("2")]).await.unwrap();
+    assert!(world.claim(10).await.is_empty(), "not before its time");
+    world.advance(61).await;
+    let claimed = world.claim(10).await;
+    for (run, id) in claimed.iter().zip(&ids) {
+        assert_eq!((run.id, run.queue.as_str(), run.retry.retries, run.timeouts.attempt_ms), (*id, "mail", 0, Some(5)));
+        assert!(run.deadline.is_some(), "the total timeout counts from the start");
+        let shown = world.client.status(id).await.unwrap().unwrap();
+        assert_eq!((shown.priority, shown.tags, shown.concurrency_key), (-7, vec!["a".to_owned()], Some("ada".to_owned())));
+    }
+    assert_eq!(claimed.len(), 2);
+    world.advance(3_600).await;
+    let overdue: i64 = sqlx::query_scalar("select count(*) from currant.workflows where deadline < currant.now()")
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+    assert_eq!(overdue, 2);
+}
+
+/// A transaction that notifies keeps all others from committing: of those that commit together one does.
+#[tokio::test]
+async fn who_finds_another_telling_keeps_silent() {
+    let world = World::new().await;
+    let mut listener = Listener::to(world.pool().clone(), &[READY]);
+    assert_eq!(listener.next().await, Hint::Reconnected);
+    let told = async |listener: &mut Listener| match listener.next().await {
+        Hint::Ready { queue } => queue,
+        other => panic!("{other:?}"),
+    };
+    let start = async |queue: &str| {
+        world.enqueue(NewExecution { queue: Some(QueueName::parse(queue).unwrap()), ..asked("charge") }).await;
+    };
+    start("mail").await;
+    assert_eq!(told(&mut listener).await, "mail");
+
+    let mut other = world.database.connect().await;
+    let mut telling = other.begin().await.unwrap();
+    let lock = "select pg_advisory_xact_lock(hashtext('currant.ring'), hashtext('mail'))";
+    telling.execute(lock).await.unwrap();
+    start("mail").await;
+    start("media").await;
+    assert_eq!(told(&mut listener).await, "media", "of mail somebody else tells, of media nobody");
+    telling.rollback().await.unwrap();
+    world
+        .client
+        .enqueue_many(
+            &NewExecution { queue: Some(QueueName::parse("mail").unwrap()), ..asked("charge") },
+            &[json("1"), json("2")],
+        )
+        .await
+        .unwrap();
+    start("media").await;
+    assert_eq!(told(&mut listener).await, "mail", "many are told of once");
+    assert_eq!(told(&mut listener).await, "media");
 }
 
 #[tokio::test]

@@ -4,10 +4,8 @@ import { type Duration, milliseconds } from "../durations.js";
 import { type Names, refuseUnknown } from "../options.js";
 import { encode } from "../values.js";
 
-/** What can be said about an execution that is started. What is not said is as its function says. */
-export interface EnqueueOptions {
-  /** A key of yours, at most 255 characters: two requests with the same key are one execution. */
-  taskId?: string;
+/** What can be said about executions that are started. What is not said is as their function says. */
+export interface EnqueueManyOptions {
   queue?: string;
   /** Higher goes first. */
   priority?: number;
@@ -31,19 +29,41 @@ export interface EnqueueOptions {
   traceContext?: { trace_id?: string; baggage?: Record<string, string> };
 }
 
-const ENQUEUE_OPTIONS: Names<EnqueueOptions> = {
-  ...{
-    taskId: true,
-    queue: true,
-    priority: true,
-    runAt: true,
-    delay: true,
-    timeout: true,
-    queueTimeout: true,
-    totalTimeout: true,
-  },
+/** The same of a single one, which can have a key. */
+export interface EnqueueOptions extends EnqueueManyOptions {
+  /** A key of yours, at most 255 characters: two requests with the same key are one execution. */
+  taskId?: string;
+}
+
+/**
+ * Settings of a queue. What is not named is left alone; what is named holds at once, in every worker, and stands before the workers' currant.toml;
+ * what is null does not hold any more, whatever the file says.
+ */
+export interface QueueSettings {
+  /** Holds first claims of attempts back. */
+  paused?: boolean;
+  /** How many attempts may begin in a time, in all workers together: `"100/sec"`, `"1000/min"`, `"5/hour"`. */
+  rateLimit?: string | null;
+  /** How many may begin at once when the queue was quiet. */
+  burst?: number | null;
+  /** How many run at once, in all workers together. */
+  concurrency?: number | null;
+  /** How many of them with the same concurrency key. */
+  concurrencyPerKey?: number | null;
+  /** How long what has ended is kept, tasks and workflows; `"forever"` is a length too. */
+  retention?: Duration;
+  retentionTasks?: Duration;
+  retentionWorkflows?: Duration;
+  retentionFailed?: Duration | null;
+  retentionCancelled?: Duration | null;
+}
+
+const ENQUEUE_MANY_OPTIONS: Names<EnqueueManyOptions> = {
+  ...{ queue: true, priority: true, runAt: true, delay: true, timeout: true, queueTimeout: true, totalTimeout: true },
   ...{ retries: true, concurrencyKey: true, tags: true, traceContext: true },
 };
+
+const ENQUEUE_OPTIONS: Names<EnqueueOptions> = { ...ENQUEUE_MANY_OPTIONS, taskId: true };
 
 /** A statement and its parameters. */
 export interface Statement {
@@ -51,25 +71,37 @@ export interface Statement {
   readonly values: unknown[];
 }
 
-const ENQUEUE = `
-select id, created, conflict
-from currant.enqueue(
-    $1::text, $2::text::json, queue => $3::text, task_id => $4::text,
-    run_at => coalesce($5::timestamptz, currant.now() + $6::bigint * interval '1 ms'), priority => $7::integer,
-    timeout => $8::bigint * interval '1 ms', queue_timeout => $9::bigint * interval '1 ms',
-    total_timeout => $10::bigint * interval '1 ms', retries => $11::integer, concurrency_key => $12::text, tags => $13::text[],
-    trace_context => $14::text::json)`;
+const OPTIONS = `
+    queue => $3::text, run_at => coalesce($4::timestamptz, currant.now() + $5::bigint * interval '1 ms'), priority => $6::integer,
+    timeout => $7::bigint * interval '1 ms', queue_timeout => $8::bigint * interval '1 ms',
+    total_timeout => $9::bigint * interval '1 ms', retries => $10::integer, concurrency_key => $11::text, tags => $12::text[],
+    trace_context => $13::text::json`;
 
 /** Starts an execution. */
 export function enqueueStatement(name: string, input: unknown, options: EnqueueOptions): Statement {
   refuseUnknown(options, ENQUEUE_OPTIONS, "`enqueue`");
+  return {
+    text: `select id, created, conflict from currant.enqueue($1::text, $2::text::json, ${OPTIONS}, task_id => $14::text)`,
+    values: [name, encode(`the input of \`${name}\``, input), ...valuesOf(options), options.taskId ?? null],
+  };
+}
+
+/** Starts one for each input. */
+export function enqueueManyStatement(name: string, inputs: unknown[], options: EnqueueManyOptions): Statement {
+  refuseUnknown(options, ENQUEUE_MANY_OPTIONS, "`enqueueMany`");
+  const texts = inputs.map((input) => encode(`the input of \`${name}\``, input));
+  return {
+    text: `select id from currant.enqueue_many($1::text, $2::text[]::json[], ${OPTIONS}) as id`,
+    values: [name, texts, ...valuesOf(options)],
+  };
+}
+
+/** Of OPTIONS, in their order. */
+function valuesOf(options: EnqueueManyOptions): unknown[] {
   const length = (value: Duration | undefined, what: string) =>
     value === undefined ? null : milliseconds(value, `\`${what}\``);
-  const values = [
-    name,
-    encode(`the input of \`${name}\``, input),
+  return [
     options.queue ?? null,
-    options.taskId ?? null,
     options.runAt?.toISOString() ?? null,
     length(options.delay, "delay"),
     options.priority ?? null,
@@ -81,7 +113,54 @@ export function enqueueStatement(name: string, input: unknown, options: EnqueueO
     options.tags ?? [],
     options.traceContext === undefined ? null : JSON.stringify(options.traceContext),
   ];
-  return { text: ENQUEUE, values };
+}
+
+/** Ten thousand years. */
+const FOREVER_MS = 315_576_000_000_000;
+
+const NAMES: Record<string, string> = {
+  paused: "paused",
+  rateLimit: "rate_limit",
+  burst: "burst",
+  concurrency: "concurrency",
+  concurrencyPerKey: "concurrency_per_key",
+  retentionTasks: "retention_tasks",
+  retentionWorkflows: "retention_workflows",
+  retentionFailed: "retention_failed",
+  retentionCancelled: "retention_cancelled",
+};
+
+/** Changes the settings of a queue that are named. */
+export function configureStatement(queue: string, { retention, ...settings }: QueueSettings): Statement {
+  const both = retention === undefined ? {} : { retentionTasks: retention, retentionWorkflows: retention };
+  const values: unknown[] = [queue];
+  const without: string[] = [];
+  let text = "";
+  for (const [key, value] of Object.entries({ ...both, ...settings })) {
+    const name = NAMES[key];
+    if (name === undefined)
+      throw new TypeError(`there is no setting \`${key}\` of queues; there are ${Object.keys(NAMES).join(", ")}`);
+    if (value === undefined) continue;
+    if (value === null) {
+      without.push(name);
+    } else if (name.startsWith("retention_")) {
+      values.push(value === "forever" ? FOREVER_MS : milliseconds(value as Duration, `\`${key}\``));
+      text += `, ${name} => $${values.length}::bigint * interval '1 ms'`;
+    } else {
+      values.push(value);
+      text += `, ${name} => $${values.length}`;
+    }
+  }
+  values.push(without);
+  return { text: `select currant.configure_queue($1::text${text}, without => $${values.length}::text[])`, values };
+}
+
+/** Takes settings back that were set by command. */
+export function resetStatement(queue: string, settings: (keyof QueueSettings)[]): Statement {
+  const names = settings.flatMap((key) =>
+    key === "retention" ? ["retention_tasks", "retention_workflows"] : [NAMES[key] ?? key],
+  );
+  return { text: "select currant.reset_queue($1::text, $2::text[])", values: [queue, names.length === 0 ? null : names] };
 }
 
 /** How it ended, if it has. The values are text: `pg` would parse them before their digits can be kept. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { after, before, test } from "node:test";
 
-import { Client, enqueue, NotEnded } from "currant/client";
+import { Client, type EnqueueOptions, enqueue, enqueueMany, NotEnded } from "currant/client";
 import { Worker } from "currant/worker";
 import pg from "pg";
 
@@ -35,6 +35,84 @@ test("the same key is the same execution, with its result, and a conflict is sai
   assert.deepEqual([other.id, other.conflict], [first.id, true]);
 });
 
+/** How an execution comes into each status, and by which function. */
+const STATUSES: Record<string, { name: string; input?: unknown; options?: EnqueueOptions }> = {
+  pending: { name: "echo", input: 1, options: { delay: "1 hour" } },
+  running: { name: "watch_for_cancellation" },
+  suspended: { name: "wait_signal", input: "go" },
+  completed: { name: "echo", input: 1 },
+  failed: { name: "fail", input: { code: "declined" }, options: { retries: 0 } },
+  cancelled: { name: "echo", input: 1, options: { delay: "1 hour" } },
+  timed_out: { name: "watch_for_cancellation", options: { timeout: 100, retries: 0 } },
+};
+
+for (const [status, { name, input, options }] of Object.entries(STATUSES)) {
+  test(`a key of an execution that is ${status}`, async () => {
+    const taskId = `key-${status}`;
+    const first = await stack.client.enqueue(name, input, { ...options, taskId });
+    if (status === "cancelled") await first.cancel();
+    await stack.until(first, `select currant.status_of($1::uuid) = '${status}'`);
+    const again = await stack.client.enqueue(name, input, { ...options, taskId });
+    if (["failed", "cancelled", "timed_out"].includes(status)) {
+      assert.deepEqual([again.created, again.conflict], [true, false]);
+      assert.notEqual(again.id, first.id);
+      await again.cancel();
+      return;
+    }
+    const otherInput = await stack.client.enqueue(name, "another", { taskId });
+    const otherFunction = await stack.client.enqueue("sleep_flow", input, { taskId });
+    const seen = [again, otherInput, otherFunction];
+    assert.deepEqual(
+      seen.map(({ id, created, conflict }) => [id, created, conflict]),
+      [false, true, true].map((conflict) => [first.id, false, conflict]),
+    );
+    if (status === "completed") assert.equal(await again.result(), 1);
+    else await first.cancel();
+  });
+}
+
+test("many are started in one call and in their order", async () => {
+  const handles = await stack.client.enqueueMany("echo", [1, { b: 2 }, null], { queue: "many", retries: 1 });
+  assert.deepEqual(await Promise.all(handles.map((handle) => handle.result())), [1, { b: 2 }, null]);
+  const ids = handles.map(({ id }) => id);
+  assert.deepEqual(ids, ids.toSorted());
+  assert.deepEqual(await enqueueMany(stack.database, "echo", []), []);
+});
+
+test("a queue is configured, paused and reset", async () => {
+  const settings = async () =>
+    (await stack.database.query("select command_settings from currant.queues where name = 'tuned'")).rows[0]?.command_settings;
+  await stack.client.configureQueue("tuned", {
+    rateLimit: "100/s",
+    concurrency: 3,
+    retention: "7d",
+    retentionFailed: "forever",
+  });
+  assert.deepEqual(await settings(), {
+    rate_limit: "100/sec",
+    concurrency: 3,
+    retention_tasks: 604_800_000,
+    retention_workflows: 604_800_000,
+    retention_failed: 315_576_000_000_000,
+  });
+  await stack.client.configureQueue("tuned", { concurrency: null });
+  assert.equal((await settings()).concurrency, null);
+  await stack.client.resetQueue("tuned", "concurrency", "retention", "retentionFailed");
+  assert.deepEqual(await settings(), { rate_limit: "100/sec" });
+  await stack.client.resetQueue("tuned");
+  assert.deepEqual(await settings(), {});
+
+  await stack.client.pauseQueue("tuned");
+  const held = await stack.client.enqueue("echo", 1, { queue: "tuned" });
+  assert.equal(await (await stack.client.enqueue("echo", 2)).result(), 2);
+  assert.equal((await held.status()).status, "pending");
+  await stack.client.resumeQueue("tuned");
+  assert.equal(await held.result(), 1);
+  await assert.rejects(stack.client.configureQueue("tuned", { rateLimit: "fast" }), /'fast' is not a rate/);
+  const misspelt = { speed: 1 } as object;
+  await assert.rejects(stack.client.configureQueue("tuned", misspelt), /there is no setting `speed` of queues/);
+});
+
 test("what can be said about an execution is on its record", async () => {
   const runAt = new Date(Date.now() + 3_600_000);
   const execution = await stack.client.enqueue(
@@ -59,7 +137,7 @@ test("what can be said about an execution is on its record", async () => {
   );
   assert.deepEqual(
     [row?.queue, row?.priority, row?.concurrency_key, row?.tags, row?.trace_id, row?.retry],
-    ["later", -3, "tenant-1", ["blue"], "0123456789abcdef0123456789abcdef", { retries: 7 }],
+    ["later", -3, "tenant-1", ["blue"], "01234567-89ab-cdef-0123-456789abcdef", { retries: 7 }],
   );
   assert.deepEqual(row?.timeouts, { attempt_ms: 30_000, queue_ms: 172_800_000, total_ms: 604_800_000 });
   assert.equal((await execution.status()).status, "pending");

@@ -19,11 +19,11 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 from uuid import UUID
 
 from currant import _durations, _failures, _functions, _values
@@ -37,7 +37,10 @@ try:
 except ImportError as error:
     raise ImportError(f"currant.client needs psycopg 3 and its pool ({error}): pip install 'currant[client]'") from None
 
-__all__ = ["AsyncClient", "AsyncHandle", "Client", "ClientError", "Handle", "InvalidRequest", "NotFound", "WrongState"]
+__all__ = [
+    "AsyncClient", "AsyncHandle", "Client", "ClientError", "EnqueueOptions", "Handle", "InvalidRequest", "NotFound", "QueueSettings",
+    "WrongState",
+]  # fmt: skip
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -93,10 +96,34 @@ class _Statement:
 
 
 def _enqueue(
-    function: Function[..., Any] | str,
-    arguments: tuple[Any, ...],
+    function: Function[..., Any] | str, arguments: tuple[Any, ...], task_id: str | None, options: dict[str, Any]
+) -> _Statement:
+    name, encode = _inputs(function)
+    said, parameters = _options(**options)
+    return _Statement(
+        f"select id, status, result::text, created, conflict from currant.enqueue(%s, %s::json, task_id => %s, {said})",
+        (name, encode(arguments), task_id, *parameters),
+    )
+
+
+def _enqueue_many(function: Function[..., Any] | str, inputs: Iterable[Any], options: dict[str, Any]) -> _Statement:
+    name, encode = _inputs(function)
+    texts = [encode(input if isinstance(input, tuple) else (input,)) for input in inputs]
+    said, parameters = _options(**options)
+    return _Statement(f"select currant.enqueue_many(%s, %s::text[]::json[], {said})", (name, texts, *parameters))
+
+
+def _inputs(function: Function[..., Any] | str) -> tuple[str, Callable[[tuple[Any, ...]], str]]:
+    """The function's name, and what makes of its arguments the text of an input."""
+    if isinstance(function, Function):
+        definition = function._definition
+        return definition.name, lambda arguments: definition.encode_input(definition.bind(*arguments))
+    what = f"the input of `{function}`"
+    return function, lambda arguments: _values.encode(what, _functions._packed(list(arguments)))
+
+
+def _options(
     queue: str | None,
-    task_id: str | None,
     priority: int | None,
     run_at: datetime | None,
     delay: Duration | None,
@@ -108,23 +135,14 @@ def _enqueue(
     tags: Sequence[str],
     trace_id: str | None,
     baggage: dict[str, str] | None,
-) -> _Statement:
-    if isinstance(function, Function):
-        definition = function._definition
-        name, input = definition.name, definition.encode_input(definition.bind(*arguments))
-    else:
-        name = function
-        input = _values.encode(f"the input of `{name}`", _functions._packed(list(arguments)))
+) -> tuple[str, tuple[Any, ...]]:
+    """What both functions take."""
     context = {name: value for name, value in (("trace_id", trace_id), ("baggage", baggage)) if value is not None}
-    return _Statement(
-        "select id, status, result::text, created, conflict from currant.enqueue(%s, %s::json, queue => %s, task_id => %s,"
-        " priority => %s, run_at => coalesce(%s::timestamptz, currant.now() + %s::interval), timeout => %s, queue_timeout => %s,"
-        " total_timeout => %s, retries => %s, concurrency_key => %s, tags => %s, trace_context => %s::json)",
+    return (
+        "queue => %s, priority => %s, run_at => coalesce(%s::timestamptz, currant.now() + %s::interval), timeout => %s,"
+        " queue_timeout => %s, total_timeout => %s, retries => %s, concurrency_key => %s, tags => %s, trace_context => %s::json",
         (
-            name,
-            input,
             queue,
-            task_id,
             priority,
             run_at,
             _interval(delay),
@@ -137,6 +155,87 @@ def _enqueue(
             _values.encode("the trace context", context) if context else None,
         ),
     )
+
+
+class EnqueueOptions(TypedDict, total=False):
+    """What can be said about executions that are started. What is not said is as their function says."""
+
+    queue: str | None
+    priority: int | None
+    """Higher goes first."""
+    run_at: datetime | None
+    """Not before this time …"""
+    delay: Duration | None
+    """… or not before this much time has passed."""
+    timeout: Duration | None
+    """How long one attempt may take."""
+    queue_timeout: Duration | None
+    """How long it may wait for its first attempt."""
+    total_timeout: Duration | None
+    """How long it may take from its start to its end."""
+    retries: int | None
+    """Retries after the first attempt."""
+    concurrency_key: str | None
+    """Executions with the same key share the queue's concurrency limit per key."""
+    tags: Sequence[str]
+    """Marks it for ``currant list --tag``."""
+    trace_id: str | None
+    """The trace that it belongs to (W3C), …"""
+    baggage: dict[str, str] | None
+    """… and what travels with it."""
+
+
+_NOTHING_SAID: EnqueueOptions = {
+    "queue": None, "priority": None, "run_at": None, "delay": None, "timeout": None, "queue_timeout": None, "total_timeout": None,
+    "retries": None, "concurrency_key": None, "tags": (), "trace_id": None, "baggage": None,
+}  # fmt: skip
+
+
+class QueueSettings(TypedDict, total=False):
+    """Settings of a queue. What is not named is left alone; what is named holds at once, and stands before the workers' currant.toml."""
+
+    paused: bool
+    """Holds first claims of attempts back."""
+    rate_limit: str
+    """How many attempts may begin in a time, in all workers together: ``100/sec``, ``1000/min``, ``5/hour``."""
+    burst: int
+    """How many may begin at once when the queue was quiet."""
+    concurrency: int
+    """How many run at once, in all workers together."""
+    concurrency_per_key: int
+    """How many of them with the same concurrency key."""
+    retention: Duration
+    """How long what has ended is kept, tasks and workflows; ``"forever"`` is a length too."""
+    retention_tasks: Duration
+    retention_workflows: Duration
+    retention_failed: Duration
+    retention_cancelled: Duration
+    without: Sequence[str]
+    """Names of settings that are not to hold."""
+
+
+_FOREVER = timedelta(days=3_652_500)
+
+
+def _configure_queue(name: str, settings: QueueSettings) -> _Statement:
+    said: dict[str, Any] = dict(settings)
+    if (both := said.pop("retention", None)) is not None:
+        said = {"retention_tasks": both, "retention_workflows": both, **said}
+    if unknown := said.keys() - QueueSettings.__annotations__.keys():
+        raise TypeError(
+            f"there is no setting {min(unknown)!r} of queues; there are {', '.join(QueueSettings.__annotations__)}"
+        )
+    for setting, value in said.items():
+        if setting.startswith("retention") and value is not None:
+            said[setting] = _FOREVER if value == "forever" else _interval(value)
+        elif setting == "without":
+            said[setting] = list(value)
+    named = "".join(f", {setting} => %s" for setting in said)
+    return _Statement(f"select currant.configure_queue(%s{named})", (name, *said.values()))
+
+
+def _reset_queue(name: str, settings: tuple[str, ...]) -> _Statement:
+    return _Statement("select currant.reset_queue(%s, %s::text[])", (name, list(settings) or None))
 
 
 def _interval(length: Duration | None) -> timedelta | None:
@@ -234,12 +333,15 @@ class Client:
                 self._opened = True
 
     def _row(self, statement: _Statement, connection: psycopg.Connection[Any] | None = None) -> Row | None:
+        return next(iter(self._rows(statement, connection)), None)
+
+    def _rows(self, statement: _Statement, connection: psycopg.Connection[Any] | None = None) -> list[Row]:
         with _in_words(), contextlib.ExitStack() as stack:
             if connection is None:
                 self._open()
                 connection = stack.enter_context(self._pool.connection())
             cursor = stack.enter_context(connection.cursor(row_factory=tuple_row))
-            return cursor.execute(statement.sql, statement.parameters).fetchone()
+            return cursor.execute(statement.sql, statement.parameters).fetchall()
 
     @overload
     def enqueue(self, function: Function[..., T], *arguments: Any, **options: Any) -> Handle[T]: ...
@@ -250,32 +352,45 @@ class Client:
         function: Function[..., Any] | str,
         *arguments: Any,
         task_id: str | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        run_at: datetime | None = None,
-        delay: Duration | None = None,
-        timeout: Duration | None = None,
-        queue_timeout: Duration | None = None,
-        total_timeout: Duration | None = None,
-        retries: int | None = None,
-        concurrency_key: str | None = None,
-        tags: Sequence[str] = (),
-        trace_id: str | None = None,
-        baggage: dict[str, str] | None = None,
         connection: psycopg.Connection[Any] | None = None,
+        **options: Unpack[EnqueueOptions],
     ) -> Handle[Any]:
         """Starts a task or workflow, by its name or as the function itself.
 
         With a `task_id` that an open or completed execution has, it is that one: `created` of the handle is false then, and `conflict` says
         that function or input differ. With a `connection` of yours it is part of your transaction.
         """
-        statement = _enqueue(
-            function, arguments, queue, task_id, priority, run_at, delay, timeout, queue_timeout, total_timeout, retries,
-            concurrency_key, tags, trace_id, baggage,
-        )  # fmt: skip
-        row = self._row(statement, connection)
+        row = self._row(_enqueue(function, arguments, task_id, {**_NOTHING_SAID, **options}), connection)
         assert row is not None
         return Handle(self, row[0], row[3], row[4], _returns(function))
+
+    def enqueue_many(
+        self,
+        function: Function[..., Any] | str,
+        inputs: Iterable[Any],
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+        **options: Unpack[EnqueueOptions],
+    ) -> list[Handle[Any]]:
+        """Starts one for each of `inputs`, in one transaction and in their order. A tuple is all arguments, anything else the only one."""
+        rows = self._rows(_enqueue_many(function, inputs, {**_NOTHING_SAID, **options}), connection)
+        return [Handle(self, row[0], True, False, _returns(function)) for row in rows]
+
+    def configure_queue(self, name: str, **settings: Unpack[QueueSettings]) -> None:
+        """Creates a queue, or changes those of its settings that are named: they hold at once, in every worker, until they are reset."""
+        self._row(_configure_queue(name, settings))
+
+    def reset_queue(self, name: str, *settings: str) -> None:
+        """Takes back what was set by command, all of it if nothing is named: what the workers' files say holds again, or the default."""
+        self._row(_reset_queue(name, settings))
+
+    def pause_queue(self, name: str) -> None:
+        """Starts nothing new from this queue. What runs goes on, and workflows that began are woken."""
+        self._row(_configure_queue(name, {"paused": True}))
+
+    def resume_queue(self, name: str) -> None:
+        """Ends a pause."""
+        self._row(_configure_queue(name, {"paused": False}))
 
     def handle(self, id: UUID | str, returns: Any = Any) -> Handle[Any]:
         """Of an execution that somebody else started."""
@@ -381,6 +496,9 @@ class AsyncClient:
                 self._opened = True
 
     async def _row(self, statement: _Statement, connection: psycopg.AsyncConnection[Any] | None = None) -> Row | None:
+        return next(iter(await self._rows(statement, connection)), None)
+
+    async def _rows(self, statement: _Statement, connection: psycopg.AsyncConnection[Any] | None = None) -> list[Row]:
         with _in_words():
             async with contextlib.AsyncExitStack() as stack:
                 if connection is None:
@@ -389,8 +507,7 @@ class AsyncClient:
                 assert connection is not None
                 cursor = await stack.enter_async_context(connection.cursor(row_factory=tuple_row))
                 await cursor.execute(statement.sql, statement.parameters)
-                row: Row | None = await cursor.fetchone()
-                return row
+                return await cursor.fetchall()
 
     @overload
     async def enqueue(self, function: Function[..., T], *arguments: Any, **options: Any) -> AsyncHandle[T]: ...
@@ -401,28 +518,45 @@ class AsyncClient:
         function: Function[..., Any] | str,
         *arguments: Any,
         task_id: str | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        run_at: datetime | None = None,
-        delay: Duration | None = None,
-        timeout: Duration | None = None,
-        queue_timeout: Duration | None = None,
-        total_timeout: Duration | None = None,
-        retries: int | None = None,
-        concurrency_key: str | None = None,
-        tags: Sequence[str] = (),
-        trace_id: str | None = None,
-        baggage: dict[str, str] | None = None,
         connection: psycopg.AsyncConnection[Any] | None = None,
+        **options: Unpack[EnqueueOptions],
     ) -> AsyncHandle[Any]:
-        """Starts a task or workflow, as `Client.enqueue` does."""
-        statement = _enqueue(
-            function, arguments, queue, task_id, priority, run_at, delay, timeout, queue_timeout, total_timeout, retries,
-            concurrency_key, tags, trace_id, baggage,
-        )  # fmt: skip
-        row = await self._row(statement, connection)
+        """Starts a task or workflow, by its name or as the function itself.
+
+        With a `task_id` that an open or completed execution has, it is that one: `created` of the handle is false then, and `conflict` says
+        that function or input differ. With a `connection` of yours it is part of your transaction.
+        """
+        row = await self._row(_enqueue(function, arguments, task_id, {**_NOTHING_SAID, **options}), connection)
         assert row is not None
         return AsyncHandle(self, row[0], row[3], row[4], _returns(function))
+
+    async def enqueue_many(
+        self,
+        function: Function[..., Any] | str,
+        inputs: Iterable[Any],
+        *,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+        **options: Unpack[EnqueueOptions],
+    ) -> list[AsyncHandle[Any]]:
+        """Starts one for each of `inputs`, in one transaction and in their order. A tuple is all arguments, anything else the only one."""
+        rows = await self._rows(_enqueue_many(function, inputs, {**_NOTHING_SAID, **options}), connection)
+        return [AsyncHandle(self, row[0], True, False, _returns(function)) for row in rows]
+
+    async def configure_queue(self, name: str, **settings: Unpack[QueueSettings]) -> None:
+        """Creates a queue, or changes those of its settings that are named: they hold at once, in every worker, until they are reset."""
+        await self._row(_configure_queue(name, settings))
+
+    async def reset_queue(self, name: str, *settings: str) -> None:
+        """Takes back what was set by command, all of it if nothing is named: what the workers' files say holds again, or the default."""
+        await self._row(_reset_queue(name, settings))
+
+    async def pause_queue(self, name: str) -> None:
+        """Starts nothing new from this queue. What runs goes on, and workflows that began are woken."""
+        await self._row(_configure_queue(name, {"paused": True}))
+
+    async def resume_queue(self, name: str) -> None:
+        """Ends a pause."""
+        await self._row(_configure_queue(name, {"paused": False}))
 
     def handle(self, id: UUID | str, returns: Any = Any) -> AsyncHandle[Any]:
         """Of an execution that somebody else started."""

@@ -3,12 +3,13 @@
 import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
 import currant
-from currant.client import InvalidRequest, NotFound, WrongState
+from currant.client import Handle, InvalidRequest, NotFound, WrongState
 from tests.end_to_end.stack import Stack
 
 
@@ -32,6 +33,93 @@ def test_the_same_task_id_is_the_same_execution(stack: Stack) -> None:
     assert (again.conflict, other.conflict) == (False, True)
     assert first.id == again.id == other.id
     assert other.result(timeout="60s") == 1
+
+
+def _in_status(stack: Stack, status: str, key: str) -> tuple[Handle[Any], str, tuple[Any, ...]]:
+    """An execution under this key in this status; its function, and its arguments."""
+    ways: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
+        "pending": ("echo", (1,), {"delay": "1 hour"}),
+        "running": ("watch_for_cancellation", (), {}),
+        "suspended": ("wait_signal", ("go",), {}),
+        "completed": ("echo", (1,), {}),
+        "failed": ("fail", ({"code": "declined"},), {"retries": 0}),
+        "cancelled": ("echo", (1,), {"delay": "1 hour"}),
+        "timed_out": ("watch_for_cancellation", (), {"timeout": "100ms", "retries": 0}),
+    }
+    function, arguments, options = ways[status]
+    handle = stack.start(function, *arguments, task_id=key, **options)
+    if status == "cancelled":
+        assert handle.cancel() == "cancelled"
+    stack.until_status(handle, status)
+    return handle, function, arguments
+
+
+@pytest.mark.parametrize("status", ["pending", "running", "suspended", "completed"])
+def test_a_key_of_what_is_open_or_completed_answers_it_and_tells_a_conflict(stack: Stack, status: str) -> None:
+    key = str(uuid.uuid4())
+    first, function, arguments = _in_status(stack, status, key)
+    same = stack.start(function, *arguments, task_id=key)
+    other_input = stack.start(function, "another", task_id=key)
+    other_function = stack.start("sleep_flow", *arguments, task_id=key)
+    assert {first.id} == {same.id, other_input.id, other_function.id}
+    assert [handle.created for handle in (first, same, other_input, other_function)] == [True, False, False, False]
+    assert [handle.conflict for handle in (same, other_input, other_function)] == [False, True, True]
+    assert (same.result(timeout="60s") == 1) if status == "completed" else first.cancel() in ("cancelled", "requested")
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "timed_out"])
+def test_a_key_of_what_did_not_complete_starts_anew(stack: Stack, status: str) -> None:
+    key = str(uuid.uuid4())
+    first, _, _ = _in_status(stack, status, key)
+    again = stack.start("echo", 2, task_id=key)
+    assert (again.created, again.conflict) == (True, False)
+    assert again.id != first.id
+    assert again.result(timeout="60s") == 2
+
+
+def test_many_are_started_in_one_call_and_in_their_order(stack: Stack) -> None:
+    handles = stack.client.enqueue_many("echo", [1, {"b": 2}, ("alone",)], queue="many", tags=["blue"], retries=1)
+    assert [handle.result(timeout="60s") for handle in handles] == [1, {"b": 2}, "alone"]
+    assert [handle.id for handle in handles] == sorted(handle.id for handle in handles)
+    (typed,) = stack.client.enqueue_many(echo, [{"x": 1}])
+    assert typed.result(timeout="60s") == {"x": 1}
+    rows = stack.rows("select queue, tags, retry ->> 'retries' from currant.requests where id = %s", handles[0].id)
+    assert rows == [("many", ["blue"], "1")]
+    with psycopg.connect(stack.url) as connection:
+        undone = stack.client.enqueue_many("echo", [1], connection=connection)
+        connection.rollback()
+    assert undone[0].status() is None
+
+
+def test_a_queue_is_configured_paused_and_reset(stack: Stack) -> None:
+    name = f"queue-{uuid.uuid4()}"
+
+    def settings() -> dict[str, Any]:
+        return stack.value("select command_settings from currant.queues where name = %s", name)  # type: ignore[no-any-return]
+
+    stack.client.configure_queue(name, rate_limit="100/s", concurrency=3, retention="7d", retention_failed="forever")
+    assert settings() == {
+        "rate_limit": "100/sec", "concurrency": 3, "retention_tasks": 604_800_000, "retention_workflows": 604_800_000,
+        "retention_failed": 315_576_000_000_000,
+    }  # fmt: skip
+    stack.client.configure_queue(name, without=["concurrency"])
+    assert settings()["concurrency"] is None
+    stack.client.reset_queue(name, "concurrency", "retention_failed")
+    assert sorted(settings()) == ["rate_limit", "retention_tasks", "retention_workflows"]
+    stack.client.reset_queue(name)
+    assert settings() == {}
+
+    stack.client.pause_queue(name)
+    held = stack.start("echo", 1, queue=name)
+    assert stack.result("echo", 2) == 2
+    assert held.status() == "pending"
+    stack.client.resume_queue(name)
+    assert held.result(timeout="60s") == 1
+    with pytest.raises(InvalidRequest, match="'fast' is not a rate") as raised:
+        stack.client.configure_queue(name, rate_limit="fast")
+    assert raised.value.hint == "write for example 100/sec, 1000/min or 5/hour"
+    with pytest.raises(TypeError, match="there is no setting 'speed' of queues"):
+        stack.client.configure_queue(name, speed=1)  # type: ignore[call-arg]
 
 
 def test_enqueueing_commits_with_the_callers_transaction(stack: Stack) -> None:
@@ -137,6 +225,10 @@ def test_the_async_client_cancels_fails_and_takes_part_in_transactions(stack: St
             handle = await client.enqueue("fail", {"code": "declined", "message": "no"})
             with pytest.raises(currant.Failure, match="declined: no"):
                 await handle
+            await client.configure_queue("async", concurrency=1)
+            both = await client.enqueue_many("echo", [1, 2], queue="async")
+            assert await asyncio.gather(*both) == [1, 2]
+            await client.reset_queue("async")
             later = await client.enqueue("echo", 1, delay="1 h")
             assert await later.cancel() == "cancelled"
             assert await later.status() == "cancelled"

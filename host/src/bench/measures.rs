@@ -1,13 +1,17 @@
 //! Everything that is measured on the database, in the order of the report.
 
+mod enqueue;
 mod latency;
 mod memory;
+mod rate_limits;
+mod retention;
 mod sustained;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use chrono::{DateTime, Utc};
+use futures_util::{TryStreamExt, stream};
 use sqlx::Row;
 use tempfile::TempDir;
 use tokio_util::task::AbortOnDropHandle;
@@ -39,7 +43,7 @@ const MANY: u32 = 500;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Rows of a statement that writes in bulk.
-const BULK: u64 = 100_000;
+const BULK: usize = 100_000;
 /// A queue that nobody serves.
 const STALLED: &str = "stalled";
 
@@ -74,6 +78,9 @@ impl<'a> Bench<'a> {
         if self.args.wants(Measure::Tasks) {
             self.throughput(report, "tasks", Load::Tasks, &[self.worker()], true).await?;
         }
+        if self.args.wants(Measure::Enqueue) {
+            self.enqueue(report).await?;
+        }
         if self.args.wants(Measure::WorkflowsOfTasks) {
             self.throughput(report, "workflows of 10 tasks", Load::WorkflowsOfTasks(AT_ONCE), &[self.worker()], true).await?;
         }
@@ -104,6 +111,12 @@ impl<'a> Bench<'a> {
         if self.args.wants(Measure::Queues) {
             self.many_queues(report).await?;
         }
+        if self.args.wants(Measure::RateLimits) {
+            self.rate_limits(report).await?;
+        }
+        if self.args.wants(Measure::Retention) {
+            self.retention(report).await?;
+        }
         if self.args.wants(Measure::Idle) {
             self.idle(report).await?;
         }
@@ -123,7 +136,7 @@ impl<'a> Bench<'a> {
     async fn with_history(&mut self, report: &mut Report) -> Result<()> {
         let suffix = format!(", after {} others", self.args.history);
         say(&format!("writing {} executions that have ended", self.args.history));
-        self.in_bulk(self.args.history, |count| sqlx::query(HISTORY).bind(count).bind("noop")).await?;
+        self.in_bulk(self.args.history, |count, after| sqlx::query(HISTORY).bind(count).bind(after).bind("noop")).await?;
         self.kept = Kept::History;
         self.again(report, &suffix).await
     }
@@ -133,10 +146,10 @@ impl<'a> Bench<'a> {
         let pending = self.args.backlog;
         say(&format!("writing {pending} executions that are pending"));
         sqlx::query(CONFIGURE_QUEUE).bind(STALLED).bind(true).execute(&self.database.client).await?;
-        self.in_bulk(pending, |count| sqlx::query(BACKLOG).bind(count).bind("noop").bind(STALLED)).await?;
+        self.in_bulk(pending, |count, after| sqlx::query(BACKLOG).bind(count).bind(after).bind("noop").bind(STALLED)).await?;
         self.kept = Kept::Pending(STALLED);
         self.again(report, &format!(", {pending} pending in a paused queue")).await?;
-        self.in_bulk(pending, |count| sqlx::query(BACKLOG).bind(count).bind("noop").bind("default")).await?;
+        self.in_bulk(pending, |count, after| sqlx::query(BACKLOG).bind(count).bind(after).bind("noop").bind("default")).await?;
         self.kept = Kept::Pending("default");
         self.throughput(report, &format!("tasks, of {pending} pending"), Load::Backlog, &[self.worker()], false).await?;
         self.kept = Kept::Nothing;
@@ -295,18 +308,18 @@ impl<'a> Bench<'a> {
         Ok(query.fetch_all(&self.database.client).await?)
     }
 
-    /// Writes so many rows, in statements of a bearable size, and vacuums.
+    /// Writes so many rows, in statements of a bearable size that know how many were written before, and vacuums.
     async fn in_bulk(
         &self,
         count: u64,
-        query: impl Fn(i64) -> sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>,
+        query: impl Fn(i64, i64) -> sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>,
     ) -> Result<()> {
-        let mut left = count;
-        while left > 0 {
-            let some = left.min(BULK);
-            query(i64::try_from(some)?).execute(&self.database.client).await?;
-            left -= some;
-        }
+        let count = i64::try_from(count)?;
+        let batches = (0..count).step_by(BULK).map(|written| query((count - written).min(BULK as i64), written));
+        // As many at once as a small machine has cores; the rows of both lie near each other.
+        stream::iter(batches.map(Ok))
+            .try_for_each_concurrent(2, |batch| async move { batch.execute(&self.database.client).await.map(drop) })
+            .await?;
         self.database.vacuum().await
     }
 

@@ -15,8 +15,13 @@ pub(super) struct Report {
     pub(super) loaded: Option<Loaded>,
     pub(super) sandbox: Vec<Sandboxed>,
     pub(super) throughput: Vec<Throughput>,
+    pub(super) enqueued: Vec<Enqueued>,
     pub(super) latency: Vec<Latency>,
     pub(super) sustained: Vec<Sustained>,
+    pub(super) rate_limits: Vec<RateLimited>,
+    /// The rate of tasks with a limit that does not bind ÷ the rate without one.
+    pub(super) loose_limit_of_none: Option<f64>,
+    pub(super) retention: Option<Retention>,
     pub(super) idle: Option<Idle>,
     pub(super) waiting: Option<Waiting>,
 }
@@ -117,6 +122,96 @@ impl Throughput {
             system,
         }
     }
+}
+
+/// Rows of executions that were written in a time, by `currant.enqueue` or by plain inserts.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Written {
+    pub(super) per_second: f64,
+    pub(super) postgres_us: Option<f64>,
+    pub(super) wal_bytes: f64,
+}
+
+impl Written {
+    /// Of several turns: how many, in how many seconds, at what cost in all.
+    pub(super) fn sum(turns: &[(u64, f64, Cost)]) -> Written {
+        let rows = turns.iter().map(|(rows, ..)| *rows as f64).sum::<f64>().max(1.0);
+        let postgres_us: Option<f64> = turns.iter().map(|(.., cost)| cost.postgres_us).sum();
+        Written {
+            per_second: rows / turns.iter().map(|(_, seconds, _)| seconds).sum::<f64>(),
+            postgres_us: postgres_us.map(|all| all / rows),
+            wal_bytes: turns.iter().map(|(.., cost)| cost.wal_bytes).sum::<f64>() / rows,
+        }
+    }
+}
+
+/// Enqueuing beside plain inserts of the same rows.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Enqueued {
+    pub(super) name: String,
+    pub(super) rows_per_call: usize,
+    pub(super) connections: usize,
+    pub(super) plain: Written,
+    pub(super) currant: Written,
+    /// The rate ÷ that of plain inserts.
+    pub(super) rate_of_plain: f64,
+    /// The Postgres time ÷ that of plain inserts.
+    pub(super) postgres_of_plain: Option<f64>,
+}
+
+impl Enqueued {
+    /// The round with the median ratio of the rates.
+    pub(super) fn median(
+        name: &str,
+        rows_per_call: usize,
+        connections: usize,
+        mut rounds: Vec<(Written, Written)>,
+    ) -> Enqueued {
+        rounds.sort_by(|(plain, currant), (other_plain, other)| {
+            (currant.per_second / plain.per_second).total_cmp(&(other.per_second / other_plain.per_second))
+        });
+        let (plain, currant) = rounds.swap_remove(rounds.len() / 2);
+        Enqueued {
+            name: name.into(),
+            rows_per_call,
+            connections,
+            rate_of_plain: currant.per_second / plain.per_second,
+            postgres_of_plain: currant.postgres_us.zip(plain.postgres_us).map(|(currant, plain)| currant / plain),
+            plain,
+            currant,
+        }
+    }
+}
+
+/// What a rate limit has delivered.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct RateLimited {
+    pub(super) workers: u32,
+    pub(super) limit_per_second: f64,
+    pub(super) burst: f64,
+    pub(super) seconds: f64,
+    /// Claims in this time.
+    pub(super) delivered: usize,
+    pub(super) delivered_of_limit: f64,
+    /// How much of the burst the window used that saw the most claims for its length: never more than 1.
+    pub(super) most_of_burst: f64,
+    /// How soon the claims followed a limit that was raised, and one that was lowered.
+    pub(super) raised_holds_after_s: Option<f64>,
+    pub(super) lowered_holds_after_s: Option<f64>,
+}
+
+/// What deleting does to those who claim and run.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Retention {
+    /// That had ended, and were to be deleted.
+    pub(super) rows: u64,
+    pub(super) deleted_per_second: f64,
+    pub(super) throughput_of_quiet: f64,
+    pub(super) p50_of_quiet: f64,
+    pub(super) p99_of_quiet: f64,
+    /// How often it was looked whether somebody waits for another's lock, and how often somebody did.
+    pub(super) looks: u64,
+    pub(super) waits_for_locks: u64,
 }
 
 /// How long something takes on an idle machine, one after the other.

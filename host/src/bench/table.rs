@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::meter::Cost;
-use super::report::{Report, Sample, Statement, Throughput};
+use super::report::{Report, Sample, Statement, Throughput, Written};
 
 /// Renders everything that was measured.
 pub(super) fn render(report: &Report) -> String {
@@ -11,6 +11,8 @@ pub(super) fn render(report: &Report) -> String {
     run(&mut text, report);
     sandbox(&mut text, report);
     throughput(&mut text, report);
+    enqueued(&mut text, report);
+    rate_limits(&mut text, report);
     sustained(&mut text, report);
     latency(&mut text, report);
     rest(&mut text, report);
@@ -204,7 +206,54 @@ fn latency(text: &mut String, report: &Report) {
     table(text, "one at a time", &["", "p50 ms", "p99 ms", "longest ms", "count"], rows.collect());
 }
 
+fn enqueued(text: &mut String, report: &Report) {
+    for of in &report.enqueued {
+        let row = |name: &str, written: &Written| {
+            [name.into(), rate(written.per_second), number(written.postgres_us, 2), number(Some(written.wal_bytes), 0)]
+        };
+        let rows = vec![row("plain inserts", &of.plain), row("currant", &of.currant)];
+        table(text, &format!("{}, per execution", of.name), &["", "/s", "Postgres µs", "WAL B"], rows);
+        let postgres = of.postgres_of_plain.map(|ratio| format!("; {ratio:.2} × their Postgres")).unwrap_or_default();
+        line(text, format!("{:.2} of plain inserts of the same rows{postgres}", of.rate_of_plain));
+    }
+}
+
+fn rate_limits(text: &mut String, report: &Report) {
+    let rows = report.rate_limits.iter().map(|of| {
+        [
+            of.workers.to_string(),
+            rate(of.limit_per_second),
+            number(Some(of.delivered_of_limit), 3),
+            number(Some(of.most_of_burst), 2),
+            number(of.raised_holds_after_s, 1),
+            number(of.lowered_holds_after_s, 1),
+        ]
+    });
+    let header = ["workers", "limit /s", "delivered ÷ limit", "most ÷ burst", "raised holds after s", "lowered holds after s"];
+    table(text, "a rate limit", &header, rows.collect());
+    if let Some(ratio) = report.loose_limit_of_none {
+        line(text, format!("tasks with a limit that does not bind: {ratio:.2} of without"));
+    }
+}
+
 fn rest(text: &mut String, report: &Report) {
+    if let Some(retention) = &report.retention {
+        line(text, "");
+        line(
+            text,
+            format!(
+                "while {} executions are deleted, {:.0} a second: tasks at {:.2} of the rate without, start → result at {:.2} (p50) and {:.2} \
+                 (p99) of it; somebody waited for a lock in {} of {} looks",
+                retention.rows,
+                retention.deleted_per_second,
+                retention.throughput_of_quiet,
+                retention.p50_of_quiet,
+                retention.p99_of_quiet,
+                retention.waits_for_locks,
+                retention.looks
+            ),
+        );
+    }
     if let Some(idle) = &report.idle {
         line(text, "");
         line(

@@ -1,7 +1,8 @@
 //! The claim loop: free slots are filled with what is ready.
 //!
 //! It looks again when a hint says that something became ready, when there is something to claim for after it had filled all slots, when the
-//! next execution is due, and at the poll interval. Hints are only hints: what none of them told is found by polling.
+//! next execution is due, and at the poll interval. Hints are only hints: what none of them told is found by polling. One hint may stand for
+//! several transactions, of which some commit a little later (`currant.ring`): so after a hint it looks again, and again later.
 //!
 //! A claim whose answer was lost is a claim all the same: its executions are this worker's, and nobody runs them. So the loop looks now and
 //! then for what it holds without knowing, and gives it back. Only here, between two claims, can the two be told apart.
@@ -24,6 +25,10 @@ use crate::error::causes;
 
 /// How often to look for executions that were claimed without our knowledge.
 const RECONCILE: Duration = Duration::from_secs(5);
+/// When to look again after a hint: as long as a commit takes that began before the one that was told.
+const AFTER_HINT: Duration = Duration::from_millis(10);
+/// How much longer the pause is each time, until it is the poll interval.
+const LONGER: u32 = 8;
 
 /// The longest pause before looking again at what others hold. Mostly they are workers, which let go in a moment; but a caller's transaction
 /// that cancels something may stay open for as long as its author likes.
@@ -54,6 +59,7 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
     let mut backoff = Backoff::default();
     let mut reconciled = Instant::now();
     let mut looks = Looks::default();
+    let mut after_hint = Duration::MAX;
     while !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -72,8 +78,8 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
                 if let Some(pause) = pause {
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = services.work.notified() => {}
-                        () = services.claimable.wait(pause) => {}
+                        () = services.work.notified() => after_hint = AFTER_HINT,
+                        () = services.claimable.wait(pause.min(after_hint)) => after_hint = after_hint.saturating_mul(LONGER),
                     }
                 }
             }

@@ -76,6 +76,30 @@ async fn workers_together_keep_a_rate_and_use_it() -> Result<()> {
     Ok(())
 }
 
+/// The workflow's queue has no limit, and waits for none; its tasks wait in their own queue, under that queue's limits.
+#[tokio::test]
+async fn tasks_that_a_workflow_calls_keep_the_limits_of_their_own_queue() -> Result<()> {
+    let stack = Stack::new().await;
+    let _workers = two_workers(&stack).await?;
+    stack.currant_ok(&["queues", "set", "echo", "rate_limit=20/sec", "burst=1", "concurrency=2"]).await?;
+    let flow = stack.start("fan_out", json!(20)).await?;
+    assert_eq!(stack.result("sleep_flow", json!(1)).await?, json!(1), "another workflow of the same queue goes on meanwhile");
+    assert_eq!(stack.ended(flow).await?.result, json!((0..20).collect::<Vec<_>>()));
+    let (count, seconds): (i64, f64) = sqlx::query_as(
+        "select count(*), extract(epoch from max(started_at) - min(started_at))::double precision
+         from currant.executions where parent_workflow_id = $1 and queue = 'echo'",
+    )
+    .bind(flow)
+    .fetch_one(stack.pool())
+    .await?;
+    assert_eq!(count, 20);
+    assert!(seconds >= 0.95 - 1e-6, "19 after the first need 19 tokens: {seconds} s");
+    assert!(most_at_once(&stack, "echo").await? <= 2);
+    let queue: String = stack.value(flow, "select queue from currant.executions where id = $1").await?;
+    assert_eq!(queue, "default");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_rate_that_is_changed_holds_within_two_seconds() -> Result<()> {
     let stack = Stack::new().await;

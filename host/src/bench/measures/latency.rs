@@ -75,7 +75,7 @@ impl Bench<'_> {
         for (pending, name) in [(0, "empty".into()), (self.args.backlog, format!("has {} pending", self.args.backlog))] {
             say(&format!("measuring {QUEUES} queues, one paused that {name}"));
             sqlx::query(CONFIGURE_QUEUE).bind(full).bind(true).execute(&self.database.client).await?;
-            self.in_bulk(pending, |count| sqlx::query(BACKLOG).bind(count).bind("noop").bind(full)).await?;
+            self.in_bulk(pending, |count, after| sqlx::query(BACKLOG).bind(count).bind(after).bind("noop").bind(full)).await?;
             let worker = self.workers(&[self.worker()]).await?;
             let client = Client::new(self.database.client.clone());
             let in_turn = |index: usize| {
@@ -109,7 +109,7 @@ impl Bench<'_> {
         Ok(times)
     }
 
-    async fn start_and_listen(&self, client: &Client) -> Result<Vec<Duration>> {
+    pub(super) async fn start_and_listen(&self, client: &Client) -> Result<Vec<Duration>> {
         let mut listener = Listener::to(client.pool().clone(), &[ENDED]);
         listener.next().await;
         let mut times = Vec::new();

@@ -1,7 +1,7 @@
--- $1 how many · $2 function · $3 queue. Executions that are pending since an hour ago.
+-- $1 how many · $2 after so many · $3 function · $4 queue. Executions that are pending since a day ago.
 with past as materialized (
-    select number, currant.now() - interval '1 hour' + number * interval '1 ms' as at
-    from generate_series(1, $1::bigint) as number
+    select number, currant.now() - interval '1 day' + number * interval '1 ms' as at
+    from generate_series($2::bigint + 1, $2::bigint + $1::bigint) as number
 ), waiting as materialized (
     select at,
            encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
@@ -9,10 +9,9 @@ with past as materialized (
            as id
     from past
 ), asked as (
-    insert into currant.requests (id, function, kind, queue, priority, input, trace_id, span_id, created_at)
-    select id, $2, 'task', $3, 0, '{"order": 42, "items": ["mug", "teapot"], "amount": 1250, "customer": "ada@example.org"}',
-           replace(id::text, '-', ''), left(md5(id::text), 16), at
+    insert into currant.requests (id, function, kind, queue, priority, input, created_at)
+    select id, $3, 'task', $4, 0, '{"order": 42, "items": ["mug", "teapot"], "amount": 1250, "customer": "ada@example.org"}', at
     from waiting
 )
 insert into currant.ready (id, queue, priority, run_at, attempt)
-select id, $3, 0, at, 1 from waiting;
+select id, $4, 0, at, 1 from waiting;

@@ -10,9 +10,8 @@ with appended as (
          as entry (workflow_id, position, run, kind, operation, name, body)
 ), started as (
     insert into currant.requests
-        (id, function, kind, queue, priority, input, parent_workflow_id, parent_chain, parent_operation, trace_id, span_id)
-    select child.id, 'noop', 'task', 'default', 0, 'null', child.parent, 1, child.operation, replace(child.id::text, '-', ''),
-           left(md5(child.id::text), 16)
+        (id, function, kind, queue, priority, input, parent_workflow_id, parent_chain, parent_operation, trace_id)
+    select child.id, 'noop', 'task', 'default', 0, 'null', child.parent, 1, child.operation, child.parent
     from unnest($10::uuid[], $11::uuid[], $12::integer[]) as child (id, parent, operation)
 ), suspended as (
     update currant.workflows workflow

@@ -1,7 +1,7 @@
 -- $1 id · $2 input. A task, and a notification of it.
 with asked as (
-    insert into currant.requests (id, function, kind, queue, priority, input, trace_id, span_id)
-    values ($1, 'noop', 'task', 'default', 0, $2::json, replace($1::text, '-', ''), left(md5($1::text), 16))
+    insert into currant.requests (id, function, kind, queue, priority, input)
+    values ($1, 'noop', 'task', 'default', 0, $2::json)
 ), readied as (
     insert into currant.ready (id, queue, priority, run_at, attempt)
     values ($1, 'default', 0, currant.now(), 1)

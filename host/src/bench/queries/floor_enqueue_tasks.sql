@@ -1,7 +1,7 @@
 -- $1 ids · $2 input. What enqueuing tasks writes.
 with asked as (
-    insert into currant.requests (id, function, kind, queue, priority, input, trace_id, span_id)
-    select id, 'noop', 'task', 'default', 0, $2::json, replace(id::text, '-', ''), left(md5(id::text), 16)
+    insert into currant.requests (id, function, kind, queue, priority, input)
+    select id, 'noop', 'task', 'default', 0, $2::json
     from unnest($1::uuid[]) as id
 )
 insert into currant.ready (id, queue, priority, run_at, attempt)

@@ -1,7 +1,7 @@
 -- $1 ids · $2 function · $3 input. What enqueuing workflows writes.
 with asked as (
-    insert into currant.requests (id, function, kind, queue, priority, input, trace_id, span_id)
-    select id, $2, 'workflow', 'default', 0, $3::json, replace(id::text, '-', ''), left(md5(id::text), 16)
+    insert into currant.requests (id, function, kind, queue, priority, input)
+    select id, $2, 'workflow', 'default', 0, $3::json
     from unnest($1::uuid[]) as id
 ), opened as (
     insert into currant.workflows (id) select id from unnest($1::uuid[]) as id

@@ -1,0 +1,2 @@
+-- Executions that have ended and are kept.
+select count(*) from currant.outcomes;

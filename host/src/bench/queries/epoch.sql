@@ -1,0 +1,1 @@
+select extract(epoch from currant.now())::double precision;
