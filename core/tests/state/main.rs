@@ -13,6 +13,7 @@ mod deploying;
 mod leases;
 mod limits;
 mod locks;
+mod orders;
 mod parking;
 mod plans;
 mod queue_settings;
