@@ -44,6 +44,15 @@ impl TestDatabase {
         TestDatabase::of(false).await.expect("a test needs a database")
     }
 
+    /// A fresh database with all that is in this one, to which nobody may be connected.
+    pub async fn copy(&self) -> TestDatabase {
+        let copied = async {
+            let (server, options) = server::connect().await?;
+            TestDatabase::from_template(server, options, &self.name).await
+        };
+        copied.await.expect("a test needs a database")
+    }
+
     /// Connections to it.
     pub fn pool(&self) -> &PgPool {
         &self.pool
@@ -66,8 +75,12 @@ impl TestDatabase {
 
     async fn of(migrated: bool) -> Result<TestDatabase> {
         let (mut server, server_options) = server::connect().await?;
-        let name = format!("currant_test_{}", Uuid::now_v7().simple());
         let template = if migrated { template::ensure(&mut server, &server_options).await? } else { "template0".into() };
+        TestDatabase::from_template(server, server_options, &template).await
+    }
+
+    async fn from_template(mut server: PgConnection, server_options: PgConnectOptions, template: &str) -> Result<TestDatabase> {
+        let name = format!("currant_test_{}", Uuid::now_v7().simple());
         server
             .execute(AssertSqlSafe(format!("create database {name} template {template}")))
             .await

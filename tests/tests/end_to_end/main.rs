@@ -5,6 +5,7 @@ mod cancelling;
 mod crashes;
 mod deploying;
 mod determinism;
+mod everywhere;
 mod examples;
 mod limits;
 mod outcomes;
