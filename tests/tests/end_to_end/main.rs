@@ -7,6 +7,7 @@ mod deploying;
 mod determinism;
 mod everywhere;
 mod examples;
+mod histories;
 mod limits;
 mod outcomes;
 mod queues;
