@@ -14,6 +14,7 @@ mod audit;
 mod everywhere;
 mod gathered;
 mod proxy;
+mod soak;
 mod witness;
 
 use std::io::{BufRead, BufReader};
@@ -31,6 +32,7 @@ pub use self::audit::audit;
 pub use self::everywhere::{Report, Scenario, everywhere};
 pub use self::gathered::nothing_undecided_was_done;
 pub use self::proxy::{Plan, Proxy};
+pub use self::soak::{Soak, SoakReport};
 pub use self::witness::{Effect, Witness};
 
 /// How long a condition may take. Generous: a machine that runs many tests is slow, and a condition that never comes true is a failure anyway.

@@ -10,6 +10,7 @@
 
 mod clock;
 mod installation;
+mod own_server;
 mod server;
 mod template;
 
@@ -19,6 +20,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Pg
 use uuid::Uuid;
 
 pub use self::clock::Clock;
+pub use self::own_server::OwnServer;
 
 /// Connections of a test's pool; `connect` gives others, to be stepped by hand.
 const CONNECTIONS: u32 = 20;

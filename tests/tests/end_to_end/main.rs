@@ -12,4 +12,5 @@ mod limits;
 mod outcomes;
 mod queues;
 mod residency;
+mod soak;
 mod waiting;
