@@ -249,21 +249,20 @@ impl Stack {
 
     /// Sends a signal that counts once, however often it is sent.
     pub async fn signal_once(&self, id: Uuid, name: &str, payload: Value) -> Result<()> {
-        sqlx::query("select currant.signal($1, $2, $3::json, $2)")
-            .bind(id)
-            .bind(name)
-            .bind(payload.to_string())
-            .execute(self.pool())
-            .await?;
-        Ok(())
+        self.send(id, name, payload, Some(name)).await
     }
 
     /// Sends a signal.
     pub async fn signal(&self, id: Uuid, name: &str, payload: Value) -> Result<()> {
-        sqlx::query("select currant.signal($1, $2, $3::json)")
+        self.send(id, name, payload, None).await
+    }
+
+    async fn send(&self, id: Uuid, name: &str, payload: Value, dedup_id: Option<&str>) -> Result<()> {
+        sqlx::query("select currant.signal($1, $2, $3::json, $4)")
             .bind(id)
             .bind(name)
             .bind(payload.to_string())
+            .bind(dedup_id)
             .execute(self.pool())
             .await?;
         Ok(())

@@ -20,6 +20,13 @@ async fn begin(connection: &mut PgConnection) -> Transaction<'_, Postgres> {
     connection.begin().await.unwrap()
 }
 
+/// A transaction that has locked a row, so that others line up behind it.
+async fn hold<'a>(connection: &'a mut PgConnection, lock: &'static str, id: ExecutionId) -> Transaction<'a, Postgres> {
+    let mut holding = begin(connection).await;
+    sqlx::query(lock).bind(id).execute(&mut *holding).await.unwrap();
+    holding
+}
+
 /// Waits until so many statements wait for locks.
 async fn wait_for_locks(world: &World, many: i64) {
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
@@ -136,8 +143,7 @@ async fn a_worker_that_suspends_what_is_being_taken_over_is_told_that_it_lost_it
     let world = World::new().await;
     let run = abandoned(&world, "checkout").await;
     let mut other = world.database.connect().await;
-    let mut holding = begin(&mut other).await;
-    sqlx::query("select from currant.workflows where id = $1 for update").bind(run.id).execute(&mut *holding).await.unwrap();
+    let holding = hold(&mut other, "select from currant.workflows where id = $1 for update", run.id).await;
     // In this order they wait, and in this order they go on.
     let taking_over = taking_over(&world);
     wait_for_locks(&world, 1).await;
@@ -261,8 +267,7 @@ async fn two_workers_that_take_over_one_dead_one_take_it_over_once() {
         let world = World::new().await;
         let run = abandoned(&world, function).await;
         let mut other = world.database.connect().await;
-        let mut holding = begin(&mut other).await;
-        sqlx::query("select from currant.running where id = $1 for update").bind(run.id).execute(&mut *holding).await.unwrap();
+        let holding = hold(&mut other, "select from currant.running where id = $1 for update", run.id).await;
         let both = [taking_over(&world), taking_over(&world)];
         wait_for_locks(&world, 2).await;
         holding.rollback().await.unwrap();
@@ -299,8 +304,7 @@ async fn what_is_being_taken_over_its_late_worker_completes_in_vain() {
         let world = World::new().await;
         let run = abandoned(&world, function).await;
         let mut other = world.database.connect().await;
-        let mut holding = begin(&mut other).await;
-        sqlx::query("select from currant.running where id = $1 for update").bind(run.id).execute(&mut *holding).await.unwrap();
+        let holding = hold(&mut other, "select from currant.running where id = $1 for update", run.id).await;
         let taking_over = taking_over(&world);
         wait_for_locks(&world, 1).await;
         let completing = committing(&world, completes(&run, "7")).await;

@@ -79,7 +79,7 @@ pub(super) fn decode(workflow: ExecutionId, chain: i32, rows: Vec<JournalRow>) -
             if position != index as i32 {
                 return Err(Corrupted::new(position, format!("position {index} is missing")));
             }
-            if !row.at.is_some_and(|at| row.sum == Some(row.checksum(workflow, chain, at))) {
+            if row.at.is_none_or(|at| row.sum != Some(row.checksum(workflow, chain, at))) {
                 return Err(Corrupted::new(position, "the row is not the one that was recorded: its checksum differs"));
             }
             decode_row(row).map_err(|reason| Corrupted::new(position, reason))

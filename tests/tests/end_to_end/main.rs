@@ -1,5 +1,6 @@
 //! What needs all floors at once: real workers as processes, real components, a real database.
 
+mod audit;
 mod bench;
 mod cancelling;
 mod crashes;
