@@ -83,6 +83,8 @@ create table currant.journal (
     position    integer not null,
     -- The run that wrote it.
     run         integer not null,
+    -- The checksum of what a replay reads: a row that was changed since, or put elsewhere, is told from what the workflow did.
+    sum         integer not null,
     kind        text not null,
     operation   integer,
     name        text,

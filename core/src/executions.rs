@@ -62,13 +62,14 @@ fn details<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
 }
 
 /// Codes that the host uses itself; see `wit/types.wit`.
-const HOST_CODES: [&str; 9] = [
+const HOST_CODES: [&str; 10] = [
     "cancelled",
     "timed-out",
     "trap",
     "out-of-memory",
     "worker-lost",
     "nondeterminism",
+    "journal-corrupt",
     "invalid-value",
     "limit-exceeded",
     "module-unavailable",

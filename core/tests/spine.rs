@@ -114,7 +114,7 @@ fn writes(of: &Claimed, workflow: WorkflowWrites, fate: Fate) -> Activation {
 }
 
 fn entry(position: i32, kind: &str, at: Option<DateTime<Utc>>) -> JournalRow {
-    JournalRow { position, kind: kind.into(), operation: None, name: None, hash: None, body: None, at }
+    JournalRow { position, kind: kind.into(), operation: None, name: None, hash: None, body: None, at, sum: None }
 }
 
 fn charge_child(parent: &Claimed, operation: u32, options: StartOptions) -> NewChild {

@@ -29,8 +29,8 @@ pub mod currant {
                 /// What kind of failure, for programs: for example the class of the exception. At most 255 bytes.
                 ///
                 /// The host uses these itself: `cancelled`, `timed-out`, `trap`, `out-of-memory`, `worker-lost`, `nondeterminism`,
-                /// `invalid-value`, `limit-exceeded`, `module-unavailable`. The SDKs use, all of them alike: `invalid-input`, `invalid-result`,
-                /// `unknown-function`, `stuck` (a workflow that waits for nothing that can happen) and `not-in-workflow`.
+                /// `journal-corrupt`, `invalid-value`, `limit-exceeded`, `module-unavailable`. The SDKs use, all of them alike: `invalid-input`,
+                /// `invalid-result`, `unknown-function`, `stuck` (a workflow that waits for nothing that can happen) and `not-in-workflow`.
                 pub code: _rt::String,
                 /// What happened, for people.
                 pub message: _rt::String,

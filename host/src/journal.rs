@@ -127,7 +127,7 @@ impl Journal {
         record: Vec<JournalRow>,
         claimed_at: DateTime<Utc>,
     ) -> Result<Journal, Corrupted> {
-        let mut record = codec::decode(record)?;
+        let mut record = codec::decode(execution, chain, record)?;
         let mut writes = Writes::default();
         let (now, position) = match record.pop_front() {
             Some(Entry::Started { at, .. }) => (at, 1),
@@ -506,5 +506,7 @@ impl Journal {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

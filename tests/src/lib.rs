@@ -10,7 +10,12 @@
 //!
 //! What one module does in detail is tested beside it; here only what needs all of them at once.
 
+mod audit;
+mod everywhere;
+mod gathered;
 mod proxy;
+mod soak;
+mod witness;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -23,7 +28,12 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 use uuid::Uuid;
 
-pub use self::proxy::CuttingProxy;
+pub use self::audit::audit;
+pub use self::everywhere::{Report, Scenario, everywhere};
+pub use self::gathered::nothing_undecided_was_done;
+pub use self::proxy::{Plan, Proxy};
+pub use self::soak::{Soak, SoakReport};
+pub use self::witness::{Effect, Witness};
 
 /// How long a condition may take. Generous: a machine that runs many tests is slow, and a condition that never comes true is a failure anyway.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -51,6 +61,17 @@ impl Stack {
     pub async fn new() -> Stack {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Stack { database: TestDatabase::new().await, folder }
+    }
+
+    /// A fresh copy of the database, and nothing else. Nobody may use this one meanwhile; it is closed.
+    pub async fn copy(&self) -> Stack {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Stack { database: self.database.copy().await, folder }
+    }
+
+    /// Closes the connections to the database, so that it can be copied.
+    pub async fn close(&self) {
+        self.pool().close().await;
     }
 
     /// A database on which a worker runs and the guest with all behaviours is deployed.
@@ -86,12 +107,11 @@ impl Stack {
         self.worker_that(&["--lease", "3s"], &[&[("CURRANT_LOG", "debug")], variables].concat())
     }
 
-    fn worker_that(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<WorkerProcess> {
-        let log = self.folder.path().join(format!("worker-{}.log", Uuid::now_v7()));
+    /// Starts a worker with these arguments and variables.
+    pub fn worker_that(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<WorkerProcess> {
         let mut command = self.command("currant-host")?;
         command.arg("worker").args(arguments).envs(variables.iter().copied());
-        command.stderr(std::fs::File::create(&log)?).stdout(Stdio::null()).stdin(Stdio::null());
-        Ok(WorkerProcess { child: command.spawn().context("currant-host cannot be started")?, log })
+        WorkerProcess::spawn(command, self.folder.path())
     }
 
     /// Runs `currant` to its end.
@@ -204,6 +224,13 @@ impl Stack {
         }
     }
 
+    /// A workflow's journal, one line per entry: its kind, its operation, and the name that it is about.
+    pub async fn history(&self, id: Uuid) -> Result<Vec<String>> {
+        let line =
+            "select concat_ws(' ', kind, operation, name) from currant.journal where workflow_id = $1 order by chain, position";
+        Ok(sqlx::query_scalar(line).bind(id).fetch_all(self.pool()).await?)
+    }
+
     /// One value of the database, by execution.
     pub async fn value<T>(&self, id: Uuid, query: &'static str) -> Result<T>
     where
@@ -220,12 +247,22 @@ impl Stack {
             .await?)
     }
 
+    /// Sends a signal that counts once, however often it is sent.
+    pub async fn signal_once(&self, id: Uuid, name: &str, payload: Value) -> Result<()> {
+        self.send(id, name, payload, Some(name)).await
+    }
+
     /// Sends a signal.
     pub async fn signal(&self, id: Uuid, name: &str, payload: Value) -> Result<()> {
-        sqlx::query("select currant.signal($1, $2, $3::json)")
+        self.send(id, name, payload, None).await
+    }
+
+    async fn send(&self, id: Uuid, name: &str, payload: Value, dedup_id: Option<&str>) -> Result<()> {
+        sqlx::query("select currant.signal($1, $2, $3::json, $4)")
             .bind(id)
             .bind(name)
             .bind(payload.to_string())
+            .bind(dedup_id)
             .execute(self.pool())
             .await?;
         Ok(())
@@ -233,16 +270,21 @@ impl Stack {
 
     /// A program of this workspace, on this database and with nothing of the caller's configuration.
     pub fn command(&self, name: &str) -> Result<Command> {
-        let mut command = Command::new(binary(name)?);
-        command
-            .current_dir(self.folder.path())
-            .env_remove("DATABASE_URL")
-            .env("CURRANT_DATABASE_URL", self.database.url())
-            // Compiled modules are shared by all tests: what makes a cache entry valid is tested beside the cache.
-            .env("XDG_CACHE_HOME", target_folder()?.join("test-cache"))
-            .env("NO_COLOR", "1");
-        Ok(command)
+        program(name, self.folder.path(), &self.database.url())
     }
+}
+
+/// A program of this workspace in a folder of its own, on this database and with nothing of the caller's configuration.
+fn program(name: &str, folder: &Path, database_url: &str) -> Result<Command> {
+    let mut command = Command::new(binary(name)?);
+    command
+        .current_dir(folder)
+        .env_remove("DATABASE_URL")
+        .env("CURRANT_DATABASE_URL", database_url)
+        // Compiled modules are shared by all tests: what makes a cache entry valid is tested beside the cache.
+        .env("XDG_CACHE_HOME", target_folder()?.join("test-cache"))
+        .env("NO_COLOR", "1");
+    Ok(command)
 }
 
 /// `currant dev` in a folder of its own: a worker on a private Postgres, durable settings and all. Dropped, it is interrupted.
@@ -301,6 +343,13 @@ pub struct WorkerProcess {
 }
 
 impl WorkerProcess {
+    /// Starts a worker; what it says goes to a file in this folder.
+    fn spawn(mut command: Command, folder: &Path) -> Result<WorkerProcess> {
+        let log = folder.join(format!("worker-{}.log", Uuid::now_v7()));
+        command.stderr(std::fs::File::create(&log)?).stdout(Stdio::null()).stdin(Stdio::null());
+        Ok(WorkerProcess { child: command.spawn().context("currant-host cannot be started")?, log })
+    }
+
     /// SIGKILL: nothing is said, nothing is cleaned up.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;
@@ -313,6 +362,11 @@ impl WorkerProcess {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
         ensure!(status.success(), "kill -{name} failed");
         Ok(())
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// SIGTERM, and its end.

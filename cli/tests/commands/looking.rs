@@ -251,9 +251,9 @@ async fn a_history_has_stable_keys() {
     let cli = Cli::with_shop().await;
     let id = cli.start(&["checkout"]);
     cli.sql(&format!(
-        "insert into currant.journal (workflow_id, chain, position, run, kind, operation, name, hash, body, at) values
-             ('{id}', 1, 0, 1, 'started', null, null, null, '{{\"version\": 1}}', '2030-01-01T10:00:00Z'),
-             ('{id}', 1, 1, 1, 'task', 1, 'charge', '\\x00112233445566778899aabbccddeeff', null, '2030-01-01T10:00:00.004Z')"
+        "insert into currant.journal (workflow_id, chain, position, run, sum, kind, operation, name, hash, body, at) values
+             ('{id}', 1, 0, 1, 0, 'started', null, null, null, '{{\"version\": 1}}', '2030-01-01T10:00:00Z'),
+             ('{id}', 1, 1, 1, 0, 'task', 1, 'charge', '\\x00112233445566778899aabbccddeeff', null, '2030-01-01T10:00:00.004Z')"
     ))
     .await;
     let told = cli.run(&["history", &id, "--json"]);
@@ -365,7 +365,7 @@ fn journal(id: &str) -> String {
         let quoted = |text: &str| if text.is_empty() { "null".to_owned() } else { format!("'{text}'") };
         let operation = if operation.is_empty() { "null" } else { operation };
         format!(
-            "('{id}', 1, {position}, {run}, '{kind}', {operation}, {}, null, {}, '2030-01-01T10:{at}Z')",
+            "('{id}', 1, {position}, {run}, 0, '{kind}', {operation}, {}, null, {}, '2030-01-01T10:{at}Z')",
             quoted(name),
             quoted(body)
         )
@@ -391,7 +391,7 @@ fn journal(id: &str) -> String {
     ];
     format!(
         "update currant.requests set created_at = '2030-01-01T09:59:59.9Z' where id = '{id}';
-         insert into currant.journal (workflow_id, chain, position, run, kind, operation, name, hash, body, at) values {};
+         insert into currant.journal (workflow_id, chain, position, run, sum, kind, operation, name, hash, body, at) values {};
          delete from currant.ready where id = '{id}';
          delete from currant.workflows where id = '{id}';
          insert into currant.outcomes (id, status, kind, failure, attempt, run, chain, digest, ended_at) values

@@ -14,6 +14,7 @@ mod keys;
 mod leases;
 mod limits;
 mod locks;
+mod orders;
 mod parking;
 mod plans;
 mod queue_settings;

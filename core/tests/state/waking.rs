@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::world::{World, blocked, child, completes, decides, entry, json, starts, suspends, waits};
 
 /// Commits on a connection of its own, beside the test.
-async fn committing(world: &World, activation: Activation) -> tokio::task::JoinHandle<Verdict> {
+pub(crate) async fn committing(world: &World, activation: Activation) -> tokio::task::JoinHandle<Verdict> {
     let mut connection: PgConnection = world.database.connect().await;
     tokio::spawn(async move { commit(&mut connection, &[activation]).await.unwrap().remove(0) })
 }

@@ -287,5 +287,14 @@ pub(crate) fn child(parent: &Claimed, operation: u32, name: &str) -> NewChild {
 }
 
 pub(crate) fn entry(position: i32) -> JournalRow {
-    JournalRow { position, kind: "version".into(), operation: None, name: Some("v".into()), hash: None, body: None, at: None }
+    JournalRow {
+        position,
+        kind: "version".into(),
+        operation: None,
+        name: Some("v".into()),
+        hash: None,
+        body: None,
+        at: None,
+        sum: None,
+    }
 }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use currant_core::executions::Failure;
-use currant_core::ids::Digest;
+use currant_core::ids::{Digest, ExecutionId};
 use currant_core::journal::JournalRow;
 use currant_core::values::Json;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,8 @@ struct ExternalBody {
 
 /// The row of an entry.
 pub(super) fn encode(position: i32, entry: &Entry) -> JournalRow {
-    let blank = JournalRow { position, kind: String::new(), operation: None, name: None, hash: None, body: None, at: None };
+    let blank =
+        JournalRow { position, kind: String::new(), operation: None, name: None, hash: None, body: None, at: None, sum: None };
     match entry {
         Entry::Started { at, digest } => JournalRow {
             kind: "started".into(),
@@ -69,14 +70,17 @@ pub(super) fn encode(position: i32, entry: &Entry) -> JournalRow {
     }
 }
 
-/// The entries of a journal, in order and without a gap.
-pub(super) fn decode(rows: Vec<JournalRow>) -> Result<VecDeque<Entry>, Corrupted> {
+/// The entries of a chain, in order, without a gap, and each as it was recorded.
+pub(super) fn decode(workflow: ExecutionId, chain: i32, rows: Vec<JournalRow>) -> Result<VecDeque<Entry>, Corrupted> {
     rows.into_iter()
         .enumerate()
         .map(|(index, row)| {
             let position = row.position;
             if position != index as i32 {
                 return Err(Corrupted::new(position, format!("position {index} is missing")));
+            }
+            if row.at.is_none_or(|at| row.sum != Some(row.checksum(workflow, chain, at))) {
+                return Err(Corrupted::new(position, "the row is not the one that was recorded: its checksum differs"));
             }
             decode_row(row).map_err(|reason| Corrupted::new(position, reason))
         })

@@ -13,7 +13,7 @@ use currant_core::{inbox, journal as record};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::commit::Written;
 use super::logs::Logs;
@@ -23,7 +23,7 @@ use super::run::{activation, after_failure, call, fate_of, settle};
 use super::services::{Hands, Services};
 use crate::error::causes;
 use crate::guest::{Grants, Outcome, Refused, Returned, Role, Stop, StopFlag, Waited, WorkflowCalls};
-use crate::journal::{BeganStep, Blocked, Divergence, Fault, Journal, Wait, Writes};
+use crate::journal::{BeganStep, Blocked, Corrupted, Divergence, Fault, Journal, Wait, Writes};
 use crate::runtime::Module;
 
 /// Hands a claimed workflow to its instance, if it waits in memory. Given back is what has to be started.
@@ -55,8 +55,8 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands,
             warn!(error = causes(&error), "the workflow cannot be read now; it goes back");
             return settle(&services, activation(&claimed, Fate::Returned)).await;
         }
-        Err(Unreadable::Corrupted(corrupted)) => {
-            let failure = Failure::of_host("nondeterminism", corrupted, false);
+        Err(Unreadable::Corrupted(position, reason)) => {
+            let failure = unreplayable(&claimed, position, &reason);
             return settle(&services, activation(&claimed, Fate::Ends(Ending::Failed(failure)))).await;
         }
     };
@@ -98,22 +98,23 @@ const TIME_TO_STOP: Duration = Duration::from_millis(500);
 
 enum Unreadable {
     Database(currant_core::Error),
-    Corrupted(String),
+    /// At this position, if it is known.
+    Corrupted(Option<i32>, String),
 }
 
 impl From<currant_core::Error> for Unreadable {
     fn from(error: currant_core::Error) -> Unreadable {
         match error {
             // It will not become readable by being read again.
-            currant_core::Error::Unreadable(reason) => Unreadable::Corrupted(reason),
+            currant_core::Error::Unreadable(reason) => Unreadable::Corrupted(None, reason),
             error => Unreadable::Database(error),
         }
     }
 }
 
-impl From<crate::journal::Corrupted> for Unreadable {
-    fn from(corrupted: crate::journal::Corrupted) -> Unreadable {
-        Unreadable::Corrupted(corrupted.to_string())
+impl From<Corrupted> for Unreadable {
+    fn from(corrupted: Corrupted) -> Unreadable {
+        Unreadable::Corrupted(Some(corrupted.position), corrupted.to_string())
     }
 }
 
@@ -130,6 +131,19 @@ async fn load(services: &Services, claimed: &Claimed, module: &Module) -> Result
     let mut journal = Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at)?;
     journal.arrived(news, claimed.claimed_at);
     Ok(journal)
+}
+
+/// Nothing is run on a journal that is not what was recorded. Once its rows are what they were, the execution can be retried.
+fn unreplayable(claimed: &Claimed, position: Option<i32>, reason: &str) -> Failure {
+    error!(position, reason, "the journal is corrupted");
+    let message = format!("workflow `{}`, chain {}: {reason}", claimed.function, claimed.chain);
+    let details = serde_json::json!({
+        "chain": claimed.chain,
+        "position": position,
+        "reason": reason,
+        "next": "restore the row of currant.journal from a backup and retry; or retry from the start, with an empty journal",
+    });
+    Failure { details: Json::parse(details.to_string()).ok(), ..Failure::of_host("journal-corrupt", message, false) }
 }
 
 /// A workflow's run, as the imports see it.

@@ -10,6 +10,7 @@
 
 mod clock;
 mod installation;
+mod own_server;
 mod server;
 mod template;
 
@@ -19,6 +20,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Pg
 use uuid::Uuid;
 
 pub use self::clock::Clock;
+pub use self::own_server::OwnServer;
 
 /// Connections of a test's pool; `connect` gives others, to be stepped by hand.
 const CONNECTIONS: u32 = 20;
@@ -44,6 +46,15 @@ impl TestDatabase {
         TestDatabase::of(false).await.expect("a test needs a database")
     }
 
+    /// A fresh database with all that is in this one, to which nobody may be connected.
+    pub async fn copy(&self) -> TestDatabase {
+        let copied = async {
+            let (server, options) = server::connect().await?;
+            TestDatabase::from_template(server, options, &self.name).await
+        };
+        copied.await.expect("a test needs a database")
+    }
+
     /// Connections to it.
     pub fn pool(&self) -> &PgPool {
         &self.pool
@@ -66,8 +77,12 @@ impl TestDatabase {
 
     async fn of(migrated: bool) -> Result<TestDatabase> {
         let (mut server, server_options) = server::connect().await?;
-        let name = format!("currant_test_{}", Uuid::now_v7().simple());
         let template = if migrated { template::ensure(&mut server, &server_options).await? } else { "template0".into() };
+        TestDatabase::from_template(server, server_options, &template).await
+    }
+
+    async fn from_template(mut server: PgConnection, server_options: PgConnectOptions, template: &str) -> Result<TestDatabase> {
+        let name = format!("currant_test_{}", Uuid::now_v7().simple());
         server
             .execute(AssertSqlSafe(format!("create database {name} template {template}")))
             .await

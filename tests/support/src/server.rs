@@ -14,8 +14,12 @@ use anyhow::{Context, Result, ensure};
 use rustix::fs::{FlockOperation, flock};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+use tokio::sync::Mutex;
 
 use crate::installation::Installation;
+
+/// One at a time in this process.
+static CONNECTING: Mutex<()> = Mutex::const_new(());
 
 /// The advisory lock that says that the server is in use.
 const IN_USE: i64 = 0x7465_7374_7321;
@@ -33,7 +37,9 @@ pub(crate) async fn connect() -> Result<(PgConnection, PgConnectOptions)> {
     }
     let folder = folder()?;
     let options = PgConnectOptions::new_without_pgpass().socket(&folder).username("postgres").database("postgres");
-    // Nobody else starts or uses what we are about to find, until we use it ourselves.
+    // Nobody else starts or uses what we are about to find, until we use it ourselves: no other process, and before that nobody else in this
+    // one, who would wait for the file on our own thread.
+    let _turn = CONNECTING.lock().await;
     let lock = File::create(folder.join("lock"))?;
     flock(&lock, FlockOperation::LockExclusive)?;
     let mut server = match use_running(&options).await {

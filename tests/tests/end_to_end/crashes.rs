@@ -1,7 +1,7 @@
 //! Workers that die, stall, or are told to stop; connections that break.
 
 use anyhow::Result;
-use currant_tests::{CuttingProxy, DevProcess, Stack, behaviours};
+use currant_tests::{DevProcess, Plan, Proxy, Stack, behaviours};
 use serde_json::json;
 
 #[tokio::test]
@@ -90,8 +90,8 @@ async fn broken_connections_cost_time_and_nothing_else() -> Result<()> {
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice() -> Result<()> {
     let stack = Stack::new().await;
-    let proxy = CuttingProxy::start(&stack.database.url(), 5).await?;
-    let _worker = stack.worker_with(&["--lease", "3s", "--database-url", &proxy.url(&stack.database.url())?])?;
+    let proxy = Proxy::start(&stack.database.url(), Plan::CutEvery(5)).await?;
+    let _worker = stack.worker_with(&["--lease", "3s", "--database-url", &proxy.url()?])?;
     stack.deploy(&behaviours()).await?;
     let mut running = Vec::new();
     for _ in 0..3 {
@@ -106,7 +106,7 @@ async fn a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice() -> Resul
             stack.value(id, "select count(*) from currant.journal where workflow_id = $1 and kind = 'step'").await?;
         assert_eq!(children + steps, 20, "each was recorded once");
     }
-    assert!(proxy.cuts() > 5, "only {} commits were cut off", proxy.cuts());
+    assert!(proxy.stops() > 5, "only {} commits were cut off", proxy.stops());
     Ok(())
 }
 

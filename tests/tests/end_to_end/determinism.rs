@@ -96,3 +96,30 @@ async fn a_run_that_diverges_fails_with_both_sides_and_can_be_retried_once_that_
     assert_eq!(stack.journal(id).await?[..entries.len()], entries, "what was on record stands");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_journal_that_was_changed_is_corrupt_where_it_was_changed_and_can_be_retried_once_it_is_restored() -> Result<()> {
+    let (stack, _worker) = Stack::with_behaviours().await?;
+    let id = stack.start("signal_after_giving_up", json!(["go", 1])).await?;
+    stack.until(id, "select count(*) = 2 from currant.journal where workflow_id = $1 and kind = 'receive'").await?;
+    stack.until_status(id, "suspended").await?;
+    for (kind, damage, repair) in [("receive", "name = 'went'", "name = 'go'"), ("timer", "body = '2'", "body = '1'")] {
+        let first =
+            format!("workflow_id = $1 and position = (select min(position) from currant.journal where kind = '{kind}')");
+        let update =
+            |set: &str| sqlx::AssertSqlSafe(format!("update currant.journal set {set} where {first} returning position"));
+        let position: i32 = sqlx::query_scalar(update(damage)).bind(id).fetch_one(stack.pool()).await?;
+        // Woken while it waits, and retried once it has failed.
+        if stack.signal(id, "nobody-asks-for-this", json!(null)).await.is_err() {
+            sqlx::query("select currant.retry($1)").bind(id).execute(stack.pool()).await?;
+        }
+        let ended = stack.ended(id).await?;
+        assert_eq!((ended.status.as_str(), ended.failure["code"].as_str()), ("failed", Some("journal-corrupt")), "{ended:?}");
+        assert_eq!(ended.failure["details"]["position"], position);
+        sqlx::query(update(repair)).bind(id).execute(stack.pool()).await?;
+    }
+    sqlx::query("select currant.retry($1)").bind(id).execute(stack.pool()).await?;
+    stack.signal(id, "go", json!("late")).await?;
+    assert_eq!(stack.ended(id).await?.result, json!([false, "late"]));
+    Ok(())
+}

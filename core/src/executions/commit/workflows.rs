@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::{Activation, Batch, Fate};
 use crate::Error;
+use crate::journal::JournalRow;
 use crate::sql;
 
 /// Appends to journals. The primary key refuses a position that is taken.
@@ -14,6 +15,7 @@ pub(super) async fn append(connection: &mut PgConnection, batch: &Batch<'_>) -> 
     if entries.is_empty() {
         return Ok(());
     }
+    let at = |entry: &JournalRow| entry.at.unwrap_or(batch.at);
     sqlx::query(sql::JOURNAL_APPEND)
         .bind(entries.iter().map(|(of, _, _)| of.id).collect::<Vec<_>>())
         .bind(entries.iter().map(|(_, chain, _)| *chain).collect::<Vec<_>>())
@@ -24,7 +26,8 @@ pub(super) async fn append(connection: &mut PgConnection, batch: &Batch<'_>) -> 
         .bind(entries.iter().map(|(_, _, entry)| entry.name.as_deref()).collect::<Vec<_>>())
         .bind(entries.iter().map(|(_, _, entry)| entry.hash.map(|hash| hash.to_vec())).collect::<Vec<_>>())
         .bind(entries.iter().map(|(_, _, entry)| entry.body.clone()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.at.unwrap_or(batch.at)).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, _, entry)| at(entry)).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(of, chain, entry)| entry.checksum(of.id, *chain, at(entry))).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

@@ -4,8 +4,8 @@
 -- $13 workflows that have read · $14 this arrival
 -- $15 tasks that end · $16 their parents · $17 their operations: their parents are woken
 with appended as (
-    insert into currant.journal (workflow_id, chain, position, run, kind, operation, name, body, at)
-    select entry.workflow_id, 1, entry.position, entry.run, entry.kind, entry.operation, entry.name, entry.body, currant.now()
+    insert into currant.journal (workflow_id, chain, position, run, sum, kind, operation, name, body, at)
+    select entry.workflow_id, 1, entry.position, entry.run, 0, entry.kind, entry.operation, entry.name, entry.body, currant.now()
     from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::integer[], $6::text[], $7::json[])
          as entry (workflow_id, position, run, kind, operation, name, body)
 ), started as (
