@@ -2,6 +2,7 @@
 
 mod latency;
 mod memory;
+mod scaling;
 mod sustained;
 
 use std::time::{Duration, Instant};
@@ -109,6 +110,12 @@ impl<'a> Bench<'a> {
         }
         if self.args.wants(Measure::Waiting) {
             self.waiting(report).await?;
+        }
+        if self.args.wants(Measure::Children) {
+            self.children(report).await?;
+        }
+        if self.args.wants(Measure::Replay) {
+            self.replay(report).await?;
         }
         Ok(())
     }

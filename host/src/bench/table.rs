@@ -13,6 +13,7 @@ pub(super) fn render(report: &Report) -> String {
     throughput(&mut text, report);
     sustained(&mut text, report);
     latency(&mut text, report);
+    scaling(&mut text, report);
     rest(&mut text, report);
     text
 }
@@ -202,6 +203,21 @@ fn latency(text: &mut String, report: &Report) {
         [of.name.clone(), milliseconds(of.p50_ms), milliseconds(of.p99_ms), milliseconds(of.longest_ms), of.count.to_string()]
     });
     table(text, "one at a time", &["", "p50 ms", "p99 ms", "longest ms", "count"], rows.collect());
+}
+
+fn scaling(text: &mut String, report: &Report) {
+    let rows = report.scaling.iter().map(|of| {
+        [
+            of.name.into(),
+            of.size.to_string(),
+            number(Some(of.wall_us), 0),
+            number(of.worker_us, 0),
+            number(of.postgres_us, 0),
+            number(Some(of.wal_bytes), 0),
+        ]
+    });
+    let header = ["", "of one workflow", "µs each", "worker µs", "Postgres µs", "WAL B"];
+    table(text, "what one of many costs", &header, rows.collect());
 }
 
 fn rest(text: &mut String, report: &Report) {
