@@ -158,7 +158,7 @@ begin
           and not exists (select from currant.waiters waiter where waiter.target_id = request.id)
         order by request.id
     loop
-        perform currant.cancel(child);
+        perform currant.cancel_family(child);
     end loop;
 end;
 $$;
@@ -259,7 +259,7 @@ declare
 begin
     with asked as (
         select request.id, item.run_at, request.function, request.queue, request.priority, request.concurrency_key,
-               offered.name is not null as is_offered,
+               offered.name is not null or request.digest is not null as is_offered,
                currant.now() + currant.milliseconds(limits.timeouts ->> 'total_ms') as deadline,
                greatest(item.run_at, currant.now()) + currant.milliseconds(limits.timeouts ->> 'queue_ms') as queue_deadline
         from unnest(ids, run_ats) as item (id, run_at)
