@@ -11,3 +11,4 @@ mod outcomes;
 mod queues;
 mod residency;
 mod waiting;
+mod workflows;
