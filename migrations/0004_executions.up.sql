@@ -22,6 +22,8 @@ create table currant.requests (
     parent_operation   integer,
     -- Outlives its parent.
     detached           boolean not null default false,
+    -- The component of the workflow that started it, when nothing deployed offered the function any more: it runs on that one then.
+    digest             bytea,
     concurrency_key    text,
     -- Null when there are none: an empty array takes 16 bytes of every row.
     tags               text[],
@@ -37,8 +39,10 @@ create table currant.requests (
     constraint request_task_id_not_empty check (task_id <> '')
 );
 create index requests_of_parent on currant.requests (parent_workflow_id) where parent_workflow_id is not null;
+create index requests_on_former on currant.requests (digest) where digest is not null;
 comment on table currant.requests is 'What was asked. Inserted by enqueue and by workflows that start children; never updated; deleted by retention.';
 comment on index currant.requests_of_parent is 'cancelling a workflow''s children; showing its tree';
+comment on index currant.requests_on_former is 'whether a component is still needed';
 
 create table currant.ready (
     id              uuid primary key,

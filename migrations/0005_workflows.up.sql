@@ -18,7 +18,8 @@ create table currant.workflows (
     input            json,
     progress         json,
     next_arrival     integer not null default 1,
-    cancel_requested boolean not null default false,
+    -- When its cancellation was requested; -infinity once it was cancelled again, and has no grace any more.
+    cancel_requested_at timestamptz,
     -- The total timeout: ends as timed_out if it is still open then.
     deadline         timestamptz,
     -- While it waits: the worker that keeps it in memory, if one does.
@@ -28,10 +29,12 @@ create table currant.workflows (
 );
 create index workflows_until on currant.workflows (until) where until is not null;
 create index workflows_deadline on currant.workflows (deadline) where deadline is not null;
+create index workflows_cancelled on currant.workflows (cancel_requested_at) where cancel_requested_at is not null;
 comment on table currant.workflows is
     'One row per open workflow, and the lock that suspending and waking share: lock it in a statement of its own, then look and write in the next. Inserted with the request (also while the kind is not known), deleted at the end.';
 comment on index currant.workflows_until is 'maintenance: due timers';
 comment on index currant.workflows_deadline is 'maintenance: total timeouts';
+comment on index currant.workflows_cancelled is 'maintenance: cancelled workflows whose grace period is over';
 
 create table currant.inbox (
     workflow_id uuid not null,
@@ -81,8 +84,9 @@ create table currant.journal (
     workflow_id uuid not null,
     chain       integer not null,
     position    integer not null,
-    -- The run that wrote it.
+    -- The run that wrote it, and with the first entry of a run the worker whose run it was.
     run         integer not null,
+    worker_id   uuid,
     -- The checksum of what a replay reads: a row that was changed since, or put elsewhere, is told from what the workflow did.
     sum         integer not null,
     kind        text not null,
@@ -96,7 +100,7 @@ create table currant.journal (
     primary key (workflow_id, chain, position)
 );
 comment on table currant.journal is
-    'The history of a workflow: what it started, and in which order results reached it. Append only; its primary key makes a stale append fail.';
+    'The history of a workflow: what it started, and in which order results reached it. Append only, but that a retry by hand takes a failure at its end back; its primary key makes a stale append fail.';
 
 -- As those of ready and running; but open workflows may be many, so that a share of them counts too.
 alter table currant.workflows set

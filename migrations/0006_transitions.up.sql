@@ -177,7 +177,7 @@ begin
           and not exists (select from currant.waiters waiter where waiter.target_id = request.id)
         order by request.id
     loop
-        perform currant.cancel(child);
+        perform currant.cancel_family(child);
     end loop;
 end;
 $$;
@@ -296,8 +296,10 @@ begin
         from unnest(ids, run_ats) as item (id, run_at)
         -- A probe for each, whatever the table was when this was planned.
         cross join lateral (select * from currant.requests where requests.id = item.id offset 0) as request
-        join currant.functions offered on offered.name = request.function
+        left join currant.functions offered on offered.name = request.function
         cross join lateral currant.limits_of(coalesce(request.timeouts, offered.timeouts), item.run_at) as limits
+        -- What no module offers any more may still be offered by the one that its caller is pinned to.
+        where offered.name is not null or request.digest is not null
         returning id, deadline
     )
     select array_agg(id), array_agg(id) filter (where deadline is not null) into admitted, limited from readied;

@@ -298,17 +298,29 @@ comment on function currant.signal(uuid, text, json, text) is
 create function currant.cancel(id uuid) returns text
     language plpgsql volatile
 as $$
+begin
+    if not exists (select from currant.requests where requests.id = cancel.id) then
+        raise exception 'there is no execution %', cancel.id using errcode = 'CU404';
+    end if;
+    return currant.cancel_family(cancel.id, by_hand => true);
+end;
+$$;
+comment on function currant.cancel(uuid) is
+    'Cancels an execution and its children: cancelled if it has ended by that, requested if it is asked to stop, otherwise the status in which it had ended. A workflow that was asked before is ended at once, and undoes nothing more.';
+
+-- Only who cancels by hand can be out of patience. A parent that gives a child up, or ends, may do so while the child is still busy undoing
+-- what it did.
+create function currant.cancel_family(id uuid, by_hand boolean default false) returns text
+    language plpgsql volatile
+as $$
 #variable_conflict use_column
 declare
     family uuid[];
     member uuid;
     answer text;
 begin
-    if not exists (select from currant.requests where requests.id = cancel.id) then
-        raise exception 'there is no execution %', cancel.id using errcode = 'CU404';
-    end if;
     with recursive family as (
-        select cancel.id as id, 0 as depth
+        select cancel_family.id as id, 0 as depth
         union all
         select request.id, family.depth + 1
         from family
@@ -330,19 +342,18 @@ begin
     order by workflows.id
     for update;
     foreach member in array family loop
-        if member = cancel.id then
-            answer := currant.cancel_one(member);
+        if member = cancel_family.id then
+            answer := currant.cancel_one(member, by_hand);
         else
-            perform currant.cancel_one(member);
+            perform currant.cancel_one(member, false);
         end if;
     end loop;
     return answer;
 end;
 $$;
-comment on function currant.cancel(uuid) is
-    'Cancels an execution and its children: cancelled if it had not begun, requested if it is asked to stop, otherwise the status in which it had ended.';
+comment on function currant.cancel_family(uuid, boolean) is 'Cancels an execution and its children.';
 
-create function currant.cancel_one(id uuid) returns text
+create function currant.cancel_one(id uuid, by_hand boolean) returns text
     language plpgsql volatile
 as $$
 #variable_conflict use_column
@@ -369,10 +380,13 @@ begin
                 perform currant.end_unclaimed(array[cancel_one.id], 'cancelled', failure);
                 return 'cancelled';
             end if;
-            if not workflow.cancel_requested then
-                update currant.workflows set cancel_requested = true where workflows.id = cancel_one.id;
+            if workflow.cancel_requested_at is null then
+                update currant.workflows set cancel_requested_at = currant.now() where workflows.id = cancel_one.id;
                 insert into currant.inbox (workflow_id, arrival, kind)
                 select workflow_id, first_arrival, 'cancel' from currant.wake(array[cancel_one.id], array[1]);
+            elsif by_hand then
+                update currant.workflows set cancel_requested_at = '-infinity' where workflows.id = cancel_one.id;
+                return currant.stop_workflow(cancel_one.id, 'it was cancelled again before it had ended by itself');
             end if;
             return 'requested';
         end if;
@@ -393,9 +407,37 @@ begin
     end loop;
 end;
 $$;
-comment on function currant.cancel_one(uuid) is 'Cancels one execution, its children left alone. The caller has locked its workflow.';
+comment on function currant.cancel_one(uuid, boolean) is
+    'Cancels one execution, its children left alone. The caller has locked its workflow.';
 
-create function currant.retry(id uuid, from_start boolean default false) returns void
+create function currant.stop_workflow(id uuid, reason text) returns text
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    worker uuid;
+begin
+    -- Under the workflow's lock only a claim can move it.
+    if not exists (select from currant.workflows where workflows.id = stop_workflow.id and workflows.waiting) then
+        perform from currant.ready where ready.id = stop_workflow.id for update;
+        if not found then
+            perform from currant.parked where parked.id = stop_workflow.id for update;
+        end if;
+        if not found then
+            update currant.running set cancel_requested = true where running.id = stop_workflow.id returning worker_id into worker;
+            perform pg_notify('currant_cancel', worker::text) where worker is not null;
+            return 'requested';
+        end if;
+    end if;
+    perform currant.end_unclaimed(
+        array[stop_workflow.id], 'cancelled', json_build_object('code', 'cancelled', 'message', reason, 'retryable', false));
+    return 'cancelled';
+end;
+$$;
+comment on function currant.stop_workflow(uuid, text) is
+    'Ends a cancelled workflow that takes too long: at once, or by the worker that runs it. The caller has locked it, its parent, and its children.';
+
+create function currant.retry(id uuid, from_start boolean default false) returns text
     language plpgsql volatile
 as $$
 #variable_conflict use_column
@@ -404,6 +446,7 @@ declare
     ended currant.outcomes;
     holder uuid;
     begun boolean;
+    answer text := 'anew';
 begin
     select * into request from currant.requests where requests.id = retry.id;
     if not found then
@@ -461,15 +504,90 @@ begin
         if from_start then
             delete from currant.waiters where workflow_id = retry.id;
         else
+            if begun then
+                answer := case when currant.take_back(retry.id, ended.chain, ended.status, ended.failure ->> 'code')
+                               then 'before-failure' else 'replayed' end;
+            end if;
             perform currant.catch_up(retry.id, coalesce(ended.chain, 1));
         end if;
     end if;
     perform currant.admit(array[retry.id], array[currant.now()], ended.attempt + 1, ended.run, ended.attempt,
                           case when ended.kind = 'task' then ended.progress end);
+    return answer;
 end;
 $$;
 comment on function currant.retry(uuid, boolean) is
-    'Makes an execution that failed, was cancelled or timed out pending again, with its retries granted anew. A workflow goes on with its journal, on the version that it started on; from_start begins a new journal on the current one. A parent that has received the failure is not told.';
+    'Makes an execution that failed, was cancelled or timed out pending again, with its retries granted anew. A workflow goes on with its journal, on the version that it started on: before-failure when the children or the step whose failure ended it are tried again, replayed when its record stands as it is. from_start begins a new journal on the current version (anew, as for tasks). A parent that has received the failure is not told.';
+
+-- A workflow that ended by its own code would come to the same end, were it replayed to the end of its record. So what failed last is taken
+-- off the record, and is tried again: as long as the workflow has decided nothing since but to give others up, and has been told nothing
+-- that nobody could tell it again.
+create function currant.take_back(workflow_id uuid, chain integer, status text, code text) returns boolean
+    language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    begins integer;
+    child uuid;
+begin
+    -- What the host ended it for is not on record, and a divergence is mended without touching what is.
+    if status = 'timed_out'
+       or status = 'failed' and code in ('nondeterminism', 'worker-lost', 'module-unavailable', 'out-of-memory', 'limit-exceeded')
+    then
+        return false;
+    end if;
+    with entry as (
+        select journal.position, journal.kind, request.id as child,
+               -- The end of a child of its own, or of a timer.
+               request.id is not null or timer.operation is not null as can_be_told_again
+        from currant.journal
+        left join currant.requests request
+               on request.parent_workflow_id = journal.workflow_id and request.parent_chain = journal.chain
+              and request.parent_operation = journal.operation
+        left join currant.journal timer
+               on timer.workflow_id = journal.workflow_id and timer.chain = journal.chain and timer.operation = journal.operation
+              and timer.kind = 'timer'
+        where journal.workflow_id = take_back.workflow_id and journal.chain = take_back.chain
+    ), standing as (
+        select max(entry.position) as position
+        from entry
+        where not (entry.kind in ('cancel', 'cancelled') or entry.kind in ('completed', 'failed') and entry.can_be_told_again)
+    )
+    select coalesce(
+        (select min(entry.position)
+         from entry
+         where entry.position > standing.position
+           and (entry.kind = 'cancelled' or entry.kind = 'failed' and entry.child is not null)),
+        (select entry.position from entry where entry.position = standing.position and entry.kind = 'step-failed'))
+    into begins
+    from standing;
+    if begins is null then
+        return false;
+    end if;
+    for child in
+        select request.id
+        from currant.journal
+        join currant.requests request
+          on request.parent_workflow_id = journal.workflow_id and request.parent_chain = journal.chain
+         and request.parent_operation = journal.operation
+        where journal.workflow_id = take_back.workflow_id and journal.chain = take_back.chain
+          and journal.position >= begins and journal.kind = 'failed'
+        order by request.id
+    loop
+        begin
+            perform currant.retry(child);
+        exception
+            -- Its task_id has a newer holder: its failure is told again.
+            when sqlstate 'CU409' then null;
+        end;
+    end loop;
+    delete from currant.journal
+    where journal.workflow_id = take_back.workflow_id and journal.chain = take_back.chain and journal.position >= begins;
+    return true;
+end;
+$$;
+comment on function currant.take_back(uuid, integer, text, text) is
+    'Takes the failures, or the cancellation, at the end of a workflow''s record off it, and tries the children again that failed. False if its record stands as it is.';
 
 -- What has happened to a workflow's operations while it was closed.
 create function currant.catch_up(workflow_id uuid, chain integer) returns void

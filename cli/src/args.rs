@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    cancel, cleanup, deploy, doctor, functions, history, list, logs, modules, queues, retry, schedules, signal, start, status,
+    cancel, cleanup, complete, deploy, doctor, fail, functions, history, list, logs, modules, queues, retry, rollback,
+    schedules, signal, start, status,
 };
 
 /// How the programs of this workspace end, for `--help`.
@@ -45,12 +46,15 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Deploy(deploy::Args),
+    Rollback(rollback::Args),
     Start(start::Args),
     Status(status::Args),
     List(list::Args),
     History(history::Args),
     Logs(logs::Args),
     Signal(signal::Args),
+    Complete(complete::Args),
+    Fail(fail::Args),
     Cancel(cancel::Args),
     Retry(retry::Args),
     Cleanup(cleanup::Args),

@@ -69,7 +69,7 @@ impl Verb {
     async fn apply(self, client: &Client, id: &ExecutionId) -> std::result::Result<String, Error> {
         let done = match self {
             Verb::Cancel => client.cancel(id).await,
-            Verb::Retry { from_start } => client.retry(id, from_start).await.map(|()| "pending".to_owned()),
+            Verb::Retry { from_start } => client.retry(id, from_start).await.map(|_| "pending".to_owned()),
         };
         match done {
             // Somebody else was faster, or a newer execution has its key: the others are none the worse for it.
@@ -91,7 +91,7 @@ pub(crate) async fn run(selection: &Selection, verb: Verb, context: &Context<'_>
         None => verb.statuses().to_vec(),
     };
     let client = context.client().await?;
-    let found = find(&client, selection, &statuses).await?;
+    let found = find(&client, selection, verb, &statuses).await?;
     let count = found.len() as u64;
     if selection.dry_run {
         return Ok(said(
@@ -117,12 +117,17 @@ pub(crate) async fn run(selection: &Selection, verb: Verb, context: &Context<'_>
 
 /// Asks, unless that was answered before. Without anybody to ask it has to be said on the command line.
 pub(crate) fn confirm(yes: bool, question: &str) -> Result<()> {
+    confirm_or(yes, question, "say --yes, or look first with --dry-run")
+}
+
+/// The same of a command that has another way out.
+pub(crate) fn confirm_or(yes: bool, question: &str, hint: &str) -> Result<()> {
     if yes {
         return Ok(());
     }
     let mut stdin = std::io::stdin().lock();
     if !stdin.is_terminal() {
-        return Err(Problem::usage(format!("{question} nobody can be asked")).hint("say --yes, or look first with --dry-run"));
+        return Err(Problem::usage(format!("{question} nobody can be asked")).hint(hint));
     }
     eprint!("{question} [y/N] ");
     let mut answer = String::new();
@@ -134,7 +139,7 @@ pub(crate) fn confirm(yes: bool, question: &str) -> Result<()> {
     }
 }
 
-async fn find(client: &Client, selection: &Selection, statuses: &[Status]) -> Result<Vec<ExecutionId>> {
+async fn find(client: &Client, selection: &Selection, verb: Verb, statuses: &[Status]) -> Result<Vec<ExecutionId>> {
     let mut ids = Vec::new();
     for status in statuses {
         let mut filter = Filter {
@@ -147,7 +152,9 @@ async fn find(client: &Client, selection: &Selection, statuses: &[Status]) -> Re
         };
         loop {
             let page = client.list(&filter).await?;
-            ids.extend(page.iter().map(|execution| execution.id));
+            // A second cancellation ends a workflow that is busy undoing what it did: that is for one at a time.
+            let chosen = page.iter().filter(|execution| !(matches!(verb, Verb::Cancel) && execution.cancel_requested));
+            ids.extend(chosen.map(|execution| execution.id));
             match page.last() {
                 Some(last) if page.len() == PAGE as usize => filter.before = Some(last.id),
                 _ => break,

@@ -45,12 +45,15 @@ fn run(command: Command, context: &Context<'_>) -> Result<ExitStatus> {
     runtime.block_on(async {
         match command {
             Command::Deploy(args) => commands::deploy::run(args, context).await,
+            Command::Rollback(args) => commands::rollback::run(args, context).await,
             Command::Start(args) => commands::start::run(args, context).await,
             Command::Status(args) => commands::status::run(args, context).await,
             Command::List(args) => commands::list::run(args, context).await,
             Command::History(args) => commands::history::run(args, context).await,
             Command::Logs(args) => commands::logs::run(args, context).await,
             Command::Signal(args) => commands::signal::run(args, context).await,
+            Command::Complete(args) => commands::complete::run(args, context).await,
+            Command::Fail(args) => commands::fail::run(args, context).await,
             Command::Cancel(args) => commands::cancel::run(args, context).await,
             Command::Retry(args) => commands::retry::run(args, context).await,
             Command::Cleanup(args) => commands::cleanup::run(args, context).await,

@@ -19,7 +19,7 @@ use sqlx::{FromRow, PgConnection, PgPool, Row};
 
 use crate::Error;
 use crate::executions::{Execution, Failure, NewExecution, Started, Status};
-use crate::ids::{ExecutionId, FunctionName, QueueName};
+use crate::ids::{ExecutionId, FunctionName, QueueName, WorkerId};
 use crate::journal::{self, JournalRow};
 use crate::limits::{LONGEST_MS, RESULT_POLL};
 use crate::modules::{self, Function, Module};
@@ -86,6 +86,8 @@ pub struct HistoryEntry {
     pub chain: i32,
     /// The run that wrote it.
     pub run: i32,
+    /// The worker whose run it was.
+    pub worker_id: Option<WorkerId>,
     /// The entry.
     #[serde(flatten)]
     pub entry: JournalRow,
@@ -101,7 +103,7 @@ pub struct Attempt {
     /// Why it ended.
     pub failure: Json,
     /// The worker that ran it.
-    pub worker_id: Option<crate::ids::WorkerId>,
+    pub worker_id: Option<WorkerId>,
     /// When it was claimed.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
@@ -123,6 +125,19 @@ pub struct LogLine {
     pub message: String,
     /// A JSON object.
     pub attributes: Option<Json>,
+}
+
+/// Where an execution goes on that is retried by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "kebab-case")]
+#[sqlx(rename_all = "kebab-case", type_name = "text")]
+pub enum Retried {
+    /// Anew: a task's next attempt, or a workflow with an empty journal.
+    Anew,
+    /// A workflow goes on before the failures, or the cancellation, at the end of its record: what failed is tried again.
+    BeforeFailure,
+    /// A workflow is replayed to the end of its record.
+    Replayed,
 }
 
 impl Client {
@@ -226,14 +241,26 @@ impl Client {
         Ok(query.fetch_one(&self.pool).await?)
     }
 
-    /// Cancels an execution and its children: `cancelled`, `requested`, or the status in which it had ended.
+    /// Cancels an execution and its children: `cancelled`, `requested`, or the status in which it had ended. A workflow that was asked to stop
+    /// before is ended at once, and undoes nothing more.
     pub async fn cancel(&self, id: &ExecutionId) -> Result<String, Error> {
         Ok(sqlx::query_scalar(sql::EXECUTIONS_CANCEL).bind(id).fetch_one(&self.pool).await?)
     }
 
     /// Makes a failed, cancelled or timed out execution pending again.
-    pub async fn retry(&self, id: &ExecutionId, from_start: bool) -> Result<(), Error> {
-        sqlx::query(sql::EXECUTIONS_RETRY).bind(id).bind(from_start).execute(&self.pool).await?;
+    pub async fn retry(&self, id: &ExecutionId, from_start: bool) -> Result<Retried, Error> {
+        Ok(sqlx::query_scalar(sql::EXECUTIONS_RETRY).bind(id).bind(from_start).fetch_one(&self.pool).await?)
+    }
+
+    /// Completes the external operation that the token was made for.
+    pub async fn complete(&self, token: &str, result: &Json) -> Result<(), Error> {
+        sqlx::query(sql::EXECUTIONS_COMPLETE).bind(token).bind(result).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Fails the external operation that the token was made for. Whether that is retryable is the workflow's affair.
+    pub async fn fail(&self, token: &str, failure: &Failure) -> Result<(), Error> {
+        sqlx::query(sql::EXECUTIONS_FAIL).bind(token).bind(Json::of(failure)?).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -255,7 +282,12 @@ impl Client {
     pub async fn history(&self, id: &ExecutionId) -> Result<History, Error> {
         let rows = sqlx::query(sql::JOURNAL_HISTORY).bind(id).fetch_all(&self.pool).await?;
         let entry = |row: &sqlx::postgres::PgRow| {
-            Ok::<_, Error>(HistoryEntry { chain: row.try_get("chain")?, run: row.try_get("run")?, entry: journal::read(row)? })
+            Ok::<_, Error>(HistoryEntry {
+                chain: row.try_get("chain")?,
+                run: row.try_get("run")?,
+                worker_id: row.try_get("worker_id")?,
+                entry: journal::read(row)?,
+            })
         };
         let entries = rows.iter().map(entry).collect::<Result<_, _>>()?;
         let attempts = sqlx::query_as(sql::EXECUTIONS_ATTEMPTS).bind(id).fetch_all(&self.pool).await?;

@@ -107,6 +107,11 @@ settings! {
         poll_interval: Duration = "5s", env::WORKER_POLL_INTERVAL;
         /// How long it waits, once it was asked to stop, for what it runs. What is left then is returned to its queue.
         shutdown_grace: Duration = "10s", env::WORKER_SHUTDOWN_GRACE;
+        /// How long a cancelled task may take to stop by itself. Then it is ended, also if its code never yields.
+        cancel_grace: Duration = "10s", env::WORKER_CANCEL_GRACE;
+        /// How long a cancelled workflow may take to undo what it did. Then it is ended, wherever it stands: long enough for tasks that are
+        /// tried again. Cancelling it a second time ends it sooner.
+        compensation_grace: Duration = "1h", env::WORKER_COMPENSATION_GRACE;
         /// How much memory one execution may use. More ends it with the code `out-of-memory`.
         memory_limit: Size = "256MiB", env::WORKER_MEMORY_LIMIT;
         /// How many workflows that wait it keeps in memory, so that they go on without being replayed. `0` keeps none.

@@ -17,6 +17,10 @@ pub const WORKER_LEASE: &str = "CURRANT_WORKER_LEASE";
 pub const WORKER_POLL_INTERVAL: &str = "CURRANT_WORKER_POLL_INTERVAL";
 /// How long a worker that was asked to stop waits for what it runs.
 pub const WORKER_SHUTDOWN_GRACE: &str = "CURRANT_WORKER_SHUTDOWN_GRACE";
+/// How long a cancelled task may take to stop.
+pub const WORKER_CANCEL_GRACE: &str = "CURRANT_WORKER_CANCEL_GRACE";
+/// How long a cancelled workflow may take to undo what it did.
+pub const WORKER_COMPENSATION_GRACE: &str = "CURRANT_WORKER_COMPENSATION_GRACE";
 /// How much memory one execution may use.
 pub const WORKER_MEMORY_LIMIT: &str = "CURRANT_WORKER_MEMORY_LIMIT";
 /// How many waiting workflows a worker keeps in memory.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, PgPool, Row};
 
 use crate::Error;
+use crate::durations;
 use crate::executions::Failure;
 use crate::ids::ExecutionId;
 use crate::limits::LOSSES_IN_A_ROW;
@@ -21,6 +22,8 @@ pub struct Todo {
     pub lost: bool,
     /// Executions whose time is over before anybody claimed them: [`time_out_overdue`].
     pub overdue: bool,
+    /// Cancelled workflows whose grace period is over: [`end_cancelled`].
+    pub ungraceful: bool,
     /// Parked executions whose function is offered now: [`unpark`].
     pub unparkable: bool,
     /// Workflows whose timer is due: [`wake_due`].
@@ -29,13 +32,14 @@ pub struct Todo {
     pub next: Option<Duration>,
 }
 
-/// Looks what there is to do, in one statement.
-pub async fn look(pool: &PgPool) -> Result<Todo, Error> {
-    let row = sqlx::query(sql::MAINTENANCE_LOOK).fetch_one(pool).await?;
+/// Looks what there is to do, in one statement. A cancelled workflow may take `grace` to end by itself.
+pub async fn look(pool: &PgPool, grace: Duration) -> Result<Todo, Error> {
+    let row = sqlx::query(sql::MAINTENANCE_LOOK).bind(sql::milliseconds(grace)).fetch_one(pool).await?;
     let next_in_ms: Option<i64> = row.try_get("next_in_ms")?;
     Ok(Todo {
         lost: row.try_get("lost")?,
         overdue: row.try_get("overdue")?,
+        ungraceful: row.try_get("ungraceful")?,
         unparkable: row.try_get("unparkable")?,
         due: row.try_get("due")?,
         next: next_in_ms.map(sql::duration),
@@ -84,6 +88,28 @@ pub async fn time_out_overdue(pool: &PgPool, limit: i64) -> Result<u64, Error> {
     let ended: i64 = sqlx::query_scalar(sql::MAINTENANCE_TIME_OUT)
         .bind(&overdue)
         .bind(Json::of(&failure)?)
+        .fetch_one(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(u64::try_from(ended).unwrap_or(0))
+}
+
+/// Ends cancelled workflows that did not end by themselves within `grace`; of one that runs, the worker is told.
+pub async fn end_cancelled(pool: &PgPool, grace: Duration, limit: i64) -> Result<u64, Error> {
+    let mut connection = pool.acquire().await?;
+    let grace_ms = sql::milliseconds(grace);
+    let found: Vec<ExecutionId> =
+        sqlx::query_scalar(sql::MAINTENANCE_FIND_CANCELLED).bind(limit).bind(grace_ms).fetch_all(&mut *connection).await?;
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let reason = format!("it did not end within the {} that a cancelled workflow has", durations::format(grace));
+    let mut transaction = connection.begin().await?;
+    lock(&mut transaction, &found).await?;
+    let ended: i64 = sqlx::query_scalar(sql::MAINTENANCE_END_CANCELLED)
+        .bind(&found)
+        .bind(grace_ms)
+        .bind(reason)
         .fetch_one(&mut *transaction)
         .await?;
     transaction.commit().await?;

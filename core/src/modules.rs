@@ -1,5 +1,7 @@
 //! Modules: components by digest, the functions that they offer, what they may touch, and how one becomes current.
 
+pub mod versions;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -249,25 +251,36 @@ pub async fn decide(pool: &PgPool, worker: WorkerId, deployment: i64, verdict: V
 async fn decide_once(pool: &PgPool, worker: WorkerId, deployment: i64, verdict: &Verdict) -> Result<Option<String>, Error> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
-    let locked = sqlx::query(sql::MODULES_LOCK_DEPLOYMENT).bind(deployment).fetch_optional(&mut *transaction).await?;
+    let refusal = decide_in(&mut transaction, Some(worker), deployment, verdict).await?;
+    transaction.commit().await?;
+    Ok(refusal)
+}
+
+/// Decides in the caller's transaction. Nobody in particular is no worker, but who goes back to what was inspected before.
+async fn decide_in(
+    connection: &mut PgConnection,
+    worker: Option<WorkerId>,
+    deployment: i64,
+    verdict: &Verdict,
+) -> Result<Option<String>, Error> {
+    let locked = sqlx::query(sql::MODULES_LOCK_DEPLOYMENT).bind(deployment).fetch_optional(&mut *connection).await?;
     // Another worker was faster.
     let Some(row) = locked else { return Ok(None) };
     let refusal = match verdict {
         Verdict::Refused(reason) => Some(reason.clone()),
         Verdict::Deployed(description) => {
-            sqlx::query(sql::MODULES_LOCK_FUNCTIONS).execute(&mut *transaction).await?;
+            sqlx::query(sql::MODULES_LOCK_FUNCTIONS).execute(&mut *connection).await?;
             let take_over: bool = row.try_get("take_over")?;
-            match collision(&mut transaction, description, take_over).await? {
+            match collision(connection, description, take_over).await? {
                 Some(reason) => Some(reason),
                 None => {
-                    make_current(&mut transaction, deployment, row.try_get("digest")?, description).await?;
+                    make_current(connection, deployment, row.try_get("digest")?, description).await?;
                     None
                 }
             }
         }
     };
-    sqlx::query(sql::MODULES_DECIDE).bind(deployment).bind(worker).bind(&refusal).execute(&mut *transaction).await?;
-    transaction.commit().await?;
+    sqlx::query(sql::MODULES_DECIDE).bind(deployment).bind(worker).bind(&refusal).execute(connection).await?;
     Ok(refusal)
 }
 

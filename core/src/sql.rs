@@ -38,8 +38,10 @@ statements! {
     EXECUTIONS_CANCEL = "executions/cancel.sql";
     EXECUTIONS_CHOOSE = "executions/choose.sql";
     EXECUTIONS_CLAIM = "executions/claim.sql";
+    EXECUTIONS_COMPLETE = "executions/complete.sql";
     EXECUTIONS_ENQUEUE = "executions/enqueue.sql";
     EXECUTIONS_ENQUEUE_MANY = "executions/enqueue_many.sql";
+    EXECUTIONS_FAIL = "executions/fail.sql";
     EXECUTIONS_HOLDER = "executions/holder.sql";
     EXECUTIONS_LIST = "executions/list.sql";
     EXECUTIONS_LOGS = "executions/logs.sql";
@@ -53,6 +55,8 @@ statements! {
     JOURNAL_APPEND_ALONE = "journal/append_alone.sql";
     JOURNAL_HISTORY = "journal/history.sql";
     JOURNAL_LOAD = "journal/load.sql";
+    MAINTENANCE_END_CANCELLED = "maintenance/end_cancelled.sql";
+    MAINTENANCE_FIND_CANCELLED = "maintenance/find_cancelled.sql";
     MAINTENANCE_FIND_LOST = "maintenance/find_lost.sql";
     MAINTENANCE_FIND_MISSED = "maintenance/find_missed.sql";
     MAINTENANCE_FIND_OVERDUE = "maintenance/find_overdue.sql";
@@ -66,19 +70,24 @@ statements! {
     MODULES_DECIDE = "modules/decide.sql";
     MODULES_DEPLOYMENT = "modules/deployment.sql";
     MODULES_DESCRIBE = "modules/describe.sql";
+    MODULES_DROP_DEPLOYMENTS = "modules/drop_deployments.sql";
     MODULES_DROP_FUNCTIONS = "modules/drop_functions.sql";
+    MODULES_DROP_GRANTS = "modules/drop_grants.sql";
+    MODULES_DROP_VERSIONS = "modules/drop_versions.sql";
     MODULES_FUNCTIONS = "modules/functions.sql";
     MODULES_GRANTS = "modules/grants.sql";
     MODULES_LEAVE_INSPECTION = "modules/leave_inspection.sql";
     MODULES_LIST = "modules/list.sql";
     MODULES_LOCK_DEPLOYMENT = "modules/lock_deployment.sql";
     MODULES_LOCK_FUNCTIONS = "modules/lock_functions.sql";
+    MODULES_NEEDED = "modules/needed.sql";
     MODULES_NEXT_REQUESTED = "modules/next_requested.sql";
     MODULES_PUT_FUNCTIONS = "modules/put_functions.sql";
     MODULES_PUT_GRANTS = "modules/put_grants.sql";
     MODULES_REQUEST = "modules/request.sql";
     MODULES_STORE = "modules/store.sql";
     MODULES_TAKEN_NAMES = "modules/taken_names.sql";
+    MODULES_VERSION = "modules/version.sql";
     QUEUES_APPLY_FILES = "queues/apply_files.sql";
     QUEUES_CONFIGURE = "queues/configure.sql";
     QUEUES_LIST = "queues/list.sql";
@@ -120,4 +129,9 @@ statements! {
 /// Milliseconds as statements answer them. What already lies behind is no time at all.
 pub(crate) fn duration(milliseconds: i64) -> std::time::Duration {
     std::time::Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
+}
+
+/// A length of time as statements take it.
+pub(crate) fn milliseconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -80,7 +80,7 @@ pub async fn register(pool: &PgPool, worker: &NewWorker) -> Result<(), Error> {
         .bind(&worker.version)
         .bind(queues)
         .bind(worker.slots as i32)
-        .bind(milliseconds(worker.lease))
+        .bind(sql::milliseconds(worker.lease))
         .bind(queues::as_json(&worker.queue_settings))
         .execute(pool)
         .await?;
@@ -89,7 +89,7 @@ pub async fn register(pool: &PgPool, worker: &NewWorker) -> Result<(), Error> {
 
 /// Renews a lease. False when it is over: what the worker claimed may be somebody else's.
 pub async fn renew(connection: &mut PgConnection, worker: WorkerId, lease: Duration) -> Result<bool, Error> {
-    let renewed = sqlx::query(sql::WORKERS_RENEW).bind(worker).bind(milliseconds(lease)).execute(connection).await?;
+    let renewed = sqlx::query(sql::WORKERS_RENEW).bind(worker).bind(sql::milliseconds(lease)).execute(connection).await?;
     Ok(renewed.rows_affected() > 0)
 }
 
@@ -135,8 +135,4 @@ pub async fn evict(pool: &PgPool, worker: WorkerId, workflows: &[ExecutionId]) -
 /// All workers that are known, the oldest first.
 pub async fn list(pool: &PgPool) -> Result<Vec<Worker>, Error> {
     Ok(sqlx::query_as(sql::WORKERS_LIST).fetch_all(pool).await?)
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

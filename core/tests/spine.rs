@@ -242,7 +242,6 @@ async fn a_signal_wakes_and_a_cancellation_is_news() {
     let run = bundle.claim_one().await;
     assert!(matches!(bundle.write(writes(&run, WorkflowWrites::default(), suspends(1))).await, Verdict::Written { .. }));
     assert_eq!(bundle.client.cancel(&id).await.unwrap(), "requested");
-    assert_eq!(bundle.client.cancel(&id).await.unwrap(), "requested");
     let kinds: Vec<_> = inbox::load(bundle.database.pool(), id, 0).await.unwrap().into_iter().map(|news| news.kind).collect();
     assert_eq!(kinds, [NewsKind::Signal { name: "go".into(), payload: json("1") }, NewsKind::Cancel]);
     assert_eq!(bundle.status(id).await, Some(Status::Pending));

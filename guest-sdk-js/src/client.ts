@@ -18,16 +18,20 @@ import pg from "pg";
 import { Ended } from "./client/ended.js";
 import { Handle } from "./client/handle.js";
 import {
+  COMPLETE,
   configureStatement,
   type EnqueueManyOptions,
   type EnqueueOptions,
   enqueueManyStatement,
   enqueueStatement,
+  FAIL,
   type QueueSettings,
   resetStatement,
   type Statement,
 } from "./client/statements.js";
+import type { Failure } from "./failures.js";
 import { type AnyFunction, definitionOf, nameOf } from "./functions.js";
+import { encode } from "./values.js";
 
 export { type Handle, NotEnded, type ResultOptions, type RetryFrom, type SignalOptions, type Status } from "./client/handle.js";
 export type { EnqueueManyOptions, EnqueueOptions, QueueSettings } from "./client/statements.js";
@@ -104,6 +108,17 @@ export class Client {
   /** The execution with this id. */
   handle<Result = unknown>(id: string): Handle<Result> {
     return this.#handle({ id, created: false, conflict: false });
+  }
+
+  /** Completes the external operation of a workflow that the token was made for. */
+  async complete(token: string, result?: unknown): Promise<void> {
+    await this.#pool.query(COMPLETE, [token, encode("the result", result)]);
+  }
+
+  /** Fails the external operation of a workflow that the token was made for. */
+  async fail(token: string, failure: Failure): Promise<void> {
+    const { code, message, details } = failure;
+    await this.#pool.query(FAIL, [token, encode("the failure", { code, message, details })]);
   }
 
   /** Ends its connections, and every wait for a result. */

@@ -61,8 +61,11 @@ pub(crate) struct Run {
 
 #[derive(Default)]
 struct State {
-    /// Started, and not yet handed over to a future. Sorted, so that the host is asked in the same order on every replay.
+    /// Started, and not yet handed over to a future.
     operations: BTreeMap<Number, Slot>,
+    /// Those that somebody waits for, sorted, so that the host is asked in the same order on every replay. Kept, and not gathered at each wait:
+    /// a workflow with thousands of children waits thousands of times.
+    awaited: Vec<Number>,
     steps: VecDeque<(u64, Waker)>,
     steps_asked: u64,
     /// The step that may run at the next poll.
@@ -85,6 +88,25 @@ enum Progress {
     Started,
     Awaited(Waker),
     Delivered(Outcome),
+}
+
+impl State {
+    fn is_awaited(&mut self, number: Number) {
+        if let Err(place) = self.awaited.binary_search(&number) {
+            self.awaited.insert(place, number);
+        }
+    }
+
+    fn is_awaited_no_more(&mut self, number: Number) {
+        if let Ok(place) = self.awaited.binary_search(&number) {
+            self.awaited.remove(place);
+        }
+    }
+
+    fn remove(&mut self, number: Number) -> Option<Slot> {
+        self.is_awaited_no_more(number);
+        self.operations.remove(&number)
+    }
 }
 
 impl Run {
@@ -145,6 +167,9 @@ impl Run {
         }
         // A waker can own futures of the workflow, whose end asks for the state again: it is dropped when that is free.
         let before = std::mem::replace(&mut slot.progress, Progress::Awaited(waker.clone()));
+        if let Progress::Started = before {
+            state.is_awaited(number);
+        }
         drop(state);
         drop(before);
         Poll::Pending
@@ -153,7 +178,7 @@ impl Run {
     /// The future of this operation is gone: nobody will ever ask for it again.
     pub(crate) fn give_up(&self, number: Number) {
         let mut state = self.state.borrow_mut();
-        let Some(slot) = state.operations.remove(&number) else { return };
+        let Some(slot) = state.remove(number) else { return };
         let over = state.ending || matches!(slot.progress, Progress::Delivered(_));
         drop(state);
         if !over && !slot.detached {
@@ -163,7 +188,7 @@ impl Run {
 
     /// Forgets the operation, which goes on by itself.
     pub(crate) fn let_go(&self, number: Number) {
-        let slot = self.state.borrow_mut().operations.remove(&number);
+        let slot = self.state.borrow_mut().remove(number);
         drop(slot);
     }
 
@@ -223,15 +248,14 @@ impl Run {
     }
 
     fn awaited(&self) -> Vec<Number> {
-        let state = self.state.borrow();
-        let awaited = state.operations.iter().filter(|(_, slot)| matches!(slot.progress, Progress::Awaited(_)));
-        awaited.map(|(number, _)| *number).collect()
+        self.state.borrow().awaited.clone()
     }
 
     fn deliver(&self, number: Number, outcome: Outcome) {
         let mut state = self.state.borrow_mut();
         let Some(slot) = state.operations.get_mut(&number) else { return };
         let before = std::mem::replace(&mut slot.progress, Progress::Delivered(outcome));
+        state.is_awaited_no_more(number);
         drop(state);
         if let Progress::Awaited(waker) = before {
             waker.wake();

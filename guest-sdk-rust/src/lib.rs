@@ -41,7 +41,8 @@
 //! signals, and after a crash it runs again from its beginning with everything answered from its journal. Clocks and random need no
 //! care, the host supplies them.
 //!
-//! Concurrency is [`join!`], [`try_join!`] and [`select!`] over calls, pauses, steps and messages, which are plain futures.
+//! Concurrency is [`join!`], [`try_join!`] and [`select!`] over calls, pauses, steps and messages, which are plain futures; [`join_all`] and
+//! [`try_join_all`] over any number of them, and [`FuturesUnordered`] for their outcomes one by one.
 //!
 //! **Cancellation.** When somebody cancels a workflow, whatever it is waiting for at that moment answers `Err` with the code
 //! `cancelled`, once. With `?` the workflow ends there. Without, it can undo what it did: operations that it starts afterwards
@@ -51,7 +52,7 @@
 //! - [`tasks`], [`workflows`]: calls and their options · [`steps`] · [`timers`] · [`signals`]
 //! - [`context`](mod@context), [`heartbeats`], [`telemetry`]: what runs, and what it tells · [`http`]: what it reaches · [`failures`], [`values`]
 //! - [`testing`]: runs workflows natively, with a clock that jumps
-//! - inside: `functions` (what the attributes register) · `operation` (a started thing to await) · `executor` (polls, waits) ·
+//! - inside: `functions` (what the attributes register) · `hash_order` · `operation` (a started thing to await) · `executor` (polls, waits) ·
 //!   `host` (who runs it: the worker or the test kit) · `entry` (the exports) · `bindings` (generated)
 
 pub mod tasks;
@@ -74,6 +75,8 @@ pub mod testing;
 
 mod executor;
 mod functions;
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only a component is replayed"))]
+mod hash_order;
 mod host;
 mod operation;
 mod options;
@@ -120,6 +123,8 @@ pub use currant_macros::task;
 /// ```
 pub use currant_macros::workflow;
 pub use failures::Failure;
+/// The methods of streams, such as `next` of [`FuturesUnordered`].
+pub use futures_util::StreamExt;
 /// Waits for all of any number, and has their outcomes in the order of the calls.
 ///
 /// ```
@@ -175,6 +180,29 @@ pub use futures_util::join;
 /// # assert_eq!(pay(12).run(), Ok("receipt".to_owned()));
 /// ```
 pub use futures_util::select_biased as select;
+/// Any number of calls under way at once, as a stream of their outcomes in the order in which they come to their end. More can be added
+/// while it runs. Each outcome costs the same, however many are under way, and none is passed over.
+///
+/// ```
+/// # use currant::Failure;
+/// use currant::{FuturesUnordered, StreamExt};
+///
+/// # #[currant::task] fn fetch(page: u32) -> Result<u32, Failure> { Ok(page * 10) }
+/// /// Never more than two at once.
+/// #[currant::workflow]
+/// async fn crawl(pages: u32) -> Result<u32, Failure> {
+///     let mut waiting = 1..=pages;
+///     let mut running: FuturesUnordered<_> = waiting.by_ref().take(2).map(fetch).collect();
+///     let mut words = 0;
+///     while let Some(found) = running.next().await {
+///         words += found?;
+///         running.extend(waiting.next().map(fetch));
+///     }
+///     Ok(words)
+/// }
+/// # assert_eq!(crawl(3).run(), Ok(60));
+/// ```
+pub use futures_util::stream::FuturesUnordered;
 /// Waits for all, or until one fails; then the others are given up.
 ///
 /// ```

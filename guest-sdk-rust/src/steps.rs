@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::executor::{self, Run};
+#[cfg(target_arch = "wasm32")]
+use crate::hash_order;
 use crate::{Failure, values};
 
 /// Runs a closure once, and records what it answers: a replay is given the record. For what is local and quick: inside it, clocks
@@ -91,6 +93,8 @@ where
     F: FnOnce() -> Result<T, Failure>,
 {
     let what = format!("the result of step `{name}`");
+    #[cfg(target_arch = "wasm32")]
+    let mark = hash_order::mark();
     let outcome = match run.host.begin_step(name) {
         Some(recorded) => recorded,
         None => {
@@ -99,6 +103,10 @@ where
             outcome
         }
     };
+    #[cfg(target_arch = "wasm32")]
+    if !hash_order::settle(mark) {
+        crate::warn!("step `{name}` made over a thousand hash maps: the order of maps after it can be another one on a replay");
+    }
     // Replayed or not, from here on the host's randomness is the same; a generator that was seeded inside the closure is not.
     #[cfg(feature = "rand")]
     rand::rng().reseed().map_err(|error| Failure::new("no-randomness", error.to_string()))?;

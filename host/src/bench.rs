@@ -116,6 +116,10 @@ enum Measure {
     Idle,
     /// Workflows that wait, in memory.
     Waiting,
+    /// Workflows of 10 to 5,000 children at once: what each child costs.
+    Children,
+    /// Workflows of 1,000 to 20,000 steps, run through and replayed: what each step costs.
+    Replay,
 }
 
 impl BenchArgs {
@@ -190,6 +194,7 @@ async fn measure(args: &BenchArgs, database: &Database, component: Vec<u8>, load
         retention: None,
         idle: None,
         waiting: None,
+        scaling: Vec::new(),
     };
     say("measuring the sandbox");
     let (loaded, sandbox) = sandbox::measure(&component, cores, Duration::from_secs_f64(args.seconds / 2.0)).await?;

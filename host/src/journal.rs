@@ -13,6 +13,7 @@
 //! Invariant: nothing in here does I/O, reads a clock, or draws a random number that does not follow from the execution's id. Same
 //! record, same news, same calls: same answers.
 
+mod arrivals;
 mod codec;
 mod divergence;
 mod entry;
@@ -28,10 +29,12 @@ use currant_core::inbox::{News, NewsKind};
 use currant_core::journal::JournalRow;
 use currant_core::values::Json;
 
+use self::arrivals::{Arrivals, Next};
 pub use self::codec::Corrupted;
+use self::divergence::Did;
 pub use self::divergence::{Divergence, Fault};
 pub use self::entry::{Call, Entry, hash_of};
-use self::operations::{Operation, Operations};
+use self::operations::{Awaited, Operation, Operations};
 use self::random::Stream;
 use crate::guest::Outcome;
 
@@ -42,6 +45,9 @@ pub struct Journal {
     chain: i32,
     /// What earlier runs recorded and this one has not yet passed.
     record: VecDeque<Entry>,
+    /// What it passed last, and the step that it passed last with its position: a divergence tells them.
+    passed: Option<Entry>,
+    step_passed: Option<(i32, String)>,
     /// The position that the next entry, replayed or new, has.
     position: i32,
     operations: Operations,
@@ -51,10 +57,7 @@ pub struct Journal {
     /// The operation of the step whose closure runs now.
     step: Option<(u32, String)>,
     cancelled: bool,
-    /// News that was loaded and not delivered, in the order of arrival.
-    news: VecDeque<News>,
-    /// The highest arrival that was loaded.
-    seen: i32,
+    arrivals: Arrivals,
     /// The latest time that the database told: timers up to it are due.
     horizon: DateTime<Utc>,
     writes: Writes,
@@ -142,14 +145,15 @@ impl Journal {
             execution,
             chain,
             record,
+            passed: None,
+            step_passed: None,
             position,
             operations: Operations::default(),
             now,
             random: Stream::of_start(execution, chain),
             step: None,
             cancelled: false,
-            news: VecDeque::new(),
-            seen: 0,
+            arrivals: Arrivals::default(),
             horizon: claimed_at,
             writes,
         })
@@ -172,7 +176,7 @@ impl Journal {
 
     /// The highest arrival that this run has loaded.
     pub fn seen(&self) -> i32 {
-        self.seen
+        self.arrivals.seen()
     }
 
     /// The next bytes of the workflow's random stream.
@@ -183,10 +187,7 @@ impl Journal {
     /// Takes in what arrived, and the database's time at which it was looked up.
     pub fn arrived(&mut self, news: impl IntoIterator<Item = News>, at: DateTime<Utc>) {
         for item in news {
-            if item.arrival > self.seen {
-                self.seen = item.arrival;
-                self.news.push_back(item);
-            }
+            self.arrivals.add(item, self.chain, &self.operations, self.cancelled);
         }
         self.horizon = self.horizon.max(at);
     }
@@ -198,6 +199,7 @@ impl Journal {
 
     /// Takes what is to be written next, all in one piece.
     pub fn take_writes(&mut self) -> Writes {
+        self.writes.delivered.extend(self.arrivals.take_useless());
         std::mem::take(&mut self.writes)
     }
 
@@ -267,7 +269,7 @@ impl Journal {
             _ => max,
         };
         if !(min..=max).contains(&chosen) {
-            return Err(self.diverged(format!("version `{change}` between {min} and {max}")));
+            return Err(self.diverged(Did::AskedVersion { change: &change, min, max }));
         }
         self.call(Call::Version { change, chosen })?;
         Ok(chosen)
@@ -279,6 +281,7 @@ impl Journal {
             return Ok(());
         }
         let live = self.call(Call::Cancel { operation })?;
+        self.arrivals.operation_is_over(operation);
         if let Operation::Child { id, detached: false } = *self.operations.close(operation)
             && live
         {
@@ -302,15 +305,11 @@ impl Journal {
         if operations.is_empty() {
             return Err(Fault::Refused("wait: the list of operations is empty".into()));
         }
-        for operation in operations {
-            if !self.operations.is_open(*operation)? {
-                return Err(Fault::Refused(format!("wait: operation {operation} was delivered or cancelled before")));
-            }
-        }
+        let awaited = self.operations.begin_wait(operations, self.horizon)?;
         if self.replaying() {
             self.wait_replayed(operations, tell_cancellation)
         } else {
-            Ok(self.wait_live(operations, tell_cancellation))
+            Ok(self.wait_live(operations, awaited, tell_cancellation))
         }
     }
 
@@ -329,7 +328,7 @@ impl Journal {
                 self.leave_step();
                 Ok(BeganStep::Recorded(outcome))
             }
-            _ => Err(self.diverged(format!("step `{name}`"))),
+            _ => Err(self.diverged(Did::BeganStep(&name))),
         }
     }
 
@@ -345,7 +344,7 @@ impl Journal {
     /// The guest returned: nothing on record may be left over.
     pub fn finish(&self, returned: &str) -> Result<(), Divergence> {
         if self.replaying() {
-            return Err(self.divergence(returned.into()));
+            return Err(self.divergence(Did::Returned(returned)));
         }
         Ok(())
     }
@@ -369,13 +368,13 @@ impl Journal {
                 self.pass();
                 Ok(false)
             }
-            Some(_) => Err(self.diverged(call.to_string())),
+            Some(_) => Err(self.diverged(Did::Called(&call))),
         }
     }
 
     fn wait_replayed(&mut self, operations: &[u32], tell_cancellation: bool) -> Result<Wait, Fault> {
         match self.record.front() {
-            Some(Entry::Delivered { operation, outcome, at, .. }) if operations.contains(operation) => {
+            Some(Entry::Delivered { operation, outcome, at, .. }) if self.operations.is_awaited(*operation) => {
                 let (operation, outcome, at) = (*operation, outcome.clone(), *at);
                 self.pass();
                 self.deliver(operation, at);
@@ -384,87 +383,55 @@ impl Journal {
             Some(Entry::Cancelled { at }) if tell_cancellation => {
                 let at = *at;
                 self.pass();
-                self.now = self.now.max(at);
-                self.cancelled = true;
+                self.is_cancelled_at(at);
                 Ok(Wait::Cancelled)
             }
-            _ => {
-                let list = operations.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-                Err(self.diverged(format!("wait for operations {list}")))
-            }
+            _ => Err(self.diverged(Did::Waited(operations))),
         }
     }
 
     /// The earliest of what has arrived and of the timers that are due, by the database's time.
-    fn wait_live(&mut self, operations: &[u32], tell_cancellation: bool) -> Wait {
-        self.discard_useless_news();
-        let timer = self.operations.due(operations, self.horizon);
-        let mine = |item: &News| match item.kind {
-            NewsKind::Cancel => tell_cancellation,
-            _ => self.operation_for(item, operations).is_some(),
-        };
-        let first = self.news.iter().position(mine);
-        match (timer, first) {
-            (Some((operation, due)), first) if first.is_none_or(|first| due <= self.news[first].at) => {
+    fn wait_live(&mut self, operations: &[u32], awaited: Awaited, tell_cancellation: bool) -> Wait {
+        let next = self.arrivals.next(operations, &awaited, &self.operations, tell_cancellation);
+        let news_at = next.as_ref().map(|next| self.arrivals.get(next, &self.operations).at);
+        match (awaited.due, next) {
+            (Some((due, operation)), _) if news_at.is_none_or(|at| due <= at) => {
                 let outcome = Outcome::Completed("null".into());
                 self.record_new(Entry::Delivered { operation, signal: None, outcome: outcome.clone(), at: due });
                 self.deliver(operation, due);
                 Wait::Delivered { operation, outcome }
             }
-            (_, Some(first)) => self.take_news(first, operations),
-            _ => Wait::Blocked(self.operations.blocked(operations)),
+            (_, Some(next)) => self.take_news(&next),
+            _ => Wait::Blocked(awaited.blocked),
         }
     }
 
-    fn take_news(&mut self, index: usize, operations: &[u32]) -> Wait {
-        let operation = self.operation_for(&self.news[index], operations);
-        let News { arrival, kind, at } = self.news.remove(index).expect("the index is that of an item");
+    fn take_news(&mut self, next: &Next) -> Wait {
+        let News { arrival, kind, at } = self.arrivals.take(next, &self.operations);
         self.writes.delivered.push(arrival);
         let (signal, outcome) = match kind {
             NewsKind::Cancel => {
                 self.record_new(Entry::Cancelled { at });
-                self.now = self.now.max(at);
-                self.cancelled = true;
+                self.is_cancelled_at(at);
                 return Wait::Cancelled;
             }
             NewsKind::Completion { outcome, .. } => (None, outcome.into()),
             NewsKind::Signal { name, payload } => (Some(name), Outcome::Completed(payload.into_string())),
         };
-        let target = operation.expect("the caller found this item by its operation");
-        self.record_new(Entry::Delivered { operation: target, signal, outcome: outcome.clone(), at });
-        self.deliver(target, at);
-        Wait::Delivered { operation: target, outcome }
+        let operation = next.operation.expect("all but a cancellation is for an operation");
+        self.record_new(Entry::Delivered { operation, signal, outcome: outcome.clone(), at });
+        self.deliver(operation, at);
+        Wait::Delivered { operation, outcome }
     }
 
-    /// The operation to which a piece of news would be delivered now.
-    fn operation_for(&self, item: &News, operations: &[u32]) -> Option<u32> {
-        match &item.kind {
-            NewsKind::Cancel => None,
-            NewsKind::Completion { operation, .. } => operations.contains(operation).then_some(*operation),
-            NewsKind::Signal { name, .. } => self.operations.first_receiver(name, operations),
-        }
-    }
-
-    /// Completions of an earlier chain, of operations that were delivered or given up, and repeated cancellations.
-    fn discard_useless_news(&mut self) {
-        let (operations, chain, cancelled) = (&self.operations, self.chain, self.cancelled);
-        let delivered = &mut self.writes.delivered;
-        self.news.retain(|item| {
-            let useful = match &item.kind {
-                NewsKind::Completion { chain: of, operation, .. } => {
-                    *of == chain && !operations.is_open(*operation).is_ok_and(|open| !open)
-                }
-                NewsKind::Cancel => !cancelled,
-                NewsKind::Signal { .. } => true,
-            };
-            if !useful {
-                delivered.push(item.arrival);
-            }
-            useful
-        });
+    fn is_cancelled_at(&mut self, at: DateTime<Utc>) {
+        self.now = self.now.max(at);
+        self.cancelled = true;
+        self.arrivals.cancellation_is_known();
     }
 
     fn deliver(&mut self, operation: u32, at: DateTime<Utc>) {
+        self.arrivals.operation_is_over(operation);
         self.operations.close(operation);
         self.now = self.now.max(at);
     }
@@ -483,7 +450,10 @@ impl Journal {
     }
 
     fn pass(&mut self) {
-        self.record.pop_front();
+        self.passed = self.record.pop_front();
+        if let Some(Entry::Step { name, .. }) = &self.passed {
+            self.step_passed = Some((self.position, name.clone()));
+        }
         self.position += 1;
     }
 
@@ -496,13 +466,18 @@ impl Journal {
         }
     }
 
-    fn diverged(&self, called: String) -> Fault {
-        Fault::Diverged(self.divergence(called))
+    fn diverged(&self, did: Did<'_>) -> Fault {
+        Fault::Diverged(self.divergence(did))
     }
 
-    fn divergence(&self, called: String) -> Divergence {
-        let recorded = self.record.front().map_or_else(|| "nothing".to_string(), Entry::to_string);
-        Divergence { position: self.position, recorded, called }
+    fn divergence(&self, did: Did<'_>) -> Divergence {
+        Divergence {
+            position: self.position,
+            recorded: self.record.front().map_or_else(|| "nothing".to_string(), Entry::to_string),
+            called: did.to_string(),
+            after: self.passed.as_ref().map(|entry| format!("{entry}, position {}", self.position - 1)),
+            likely_cause: did.likely_cause(&self.record, self.step_passed.as_ref()),
+        }
     }
 }
 

@@ -224,6 +224,8 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
         lease: config.worker.lease,
         poll_interval: config.worker.poll_interval,
         shutdown_grace: config.worker.shutdown_grace,
+        cancel_grace: config.worker.cancel_grace,
+        compensation_grace: config.worker.compensation_grace,
         residents: ResidentSettings {
             count: config.worker.resident_count.0,
             memory: config.worker.resident_memory.0,

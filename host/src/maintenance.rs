@@ -53,7 +53,8 @@ async fn look_and_do(services: &Services) {
 /// True when something became ready.
 async fn pass(services: &Services) -> Result<bool, currant_core::Error> {
     let pool = &services.pool;
-    let todo = maintenance::look(pool).await?;
+    let grace = services.settings.compensation_grace;
+    let todo = maintenance::look(pool, grace).await?;
     let mut done = 0;
     if todo.due {
         done += maintenance::wake_due(pool, LIMIT).await?;
@@ -67,6 +68,9 @@ async fn pass(services: &Services) -> Result<bool, currant_core::Error> {
     }
     if todo.overdue {
         done += maintenance::time_out_overdue(pool, LIMIT).await?;
+    }
+    if todo.ungraceful {
+        done += maintenance::end_cancelled(pool, grace, LIMIT).await?;
     }
     if todo.unparkable {
         done += maintenance::unpark(pool, LIMIT).await?;

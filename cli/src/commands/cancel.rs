@@ -1,5 +1,6 @@
 //! `currant cancel`.
 
+use currant_core::executions::Kind;
 use serde_json::json;
 
 use crate::bulk::{self, Selection};
@@ -10,7 +11,7 @@ use crate::diagnostics::{ExitStatus, Result};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 What has not begun is cancelled at once. What runs is asked to stop: a workflow may first undo what it did, a task sees it at its next
-heartbeat. Cancelling what has ended changes nothing.
+heartbeat. A workflow that is cancelled a second time is ended where it stands. Cancelling what has ended changes nothing.
 
 Examples:
   currant cancel order-42
@@ -29,7 +30,8 @@ pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus>
         return bulk::run(&args.selection, bulk::Verb::Cancel, context).await;
     };
     let client = context.client().await?;
-    let id = context.find(&client, &named).await?.id;
+    let execution = context.find(&client, &named).await?;
+    let id = execution.id;
     let answer = client.cancel(&id).await?;
     if context.printer.is_json() {
         context.printer.json(&json!({ "id": id, "answer": answer }));
@@ -40,6 +42,11 @@ pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus>
         "requested" => {
             context.printer.say(&format!("{} is asked to stop", named));
             context.printer.hint(&format!("wait for it: currant status {} --wait", named));
+            if execution.kind.as_deref() == Some(Kind::Workflow.as_str()) && !execution.cancel_requested {
+                context
+                    .printer
+                    .hint(&format!("end it without letting it undo what it did: currant cancel {} once more", named));
+            }
         }
         ended => context.printer.say(&format!("{} has already ended: it is {ended}", named)),
     }

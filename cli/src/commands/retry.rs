@@ -1,5 +1,6 @@
 //! `currant retry`.
 
+use currant_core::client::Retried;
 use serde_json::json;
 
 use crate::bulk::{self, Selection};
@@ -10,7 +11,8 @@ use crate::diagnostics::{ExitStatus, Result};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 It keeps its id and gets its retries anew. A workflow goes on with its journal, on the version that it began on: what was done is not done
-again. A workflow that started it, and has received the failure, is not told.
+again. If the failure of a task, of a child workflow or of a step has just ended it, or its cancellation has, that is taken back: what failed
+is tried again. Otherwise it is replayed, and comes to where it was. A workflow that started it, and has received the failure, is not told.
 
 Examples:
   currant retry order-42
@@ -33,12 +35,22 @@ pub(crate) async fn run(args: Args, context: &Context<'_>) -> Result<ExitStatus>
     };
     let client = context.client().await?;
     let id = context.find(&client, &named).await?.id;
-    client.retry(&id, args.from_start).await?;
+    let retried = client.retry(&id, args.from_start).await?;
     if context.printer.is_json() {
-        context.printer.json(&json!({ "id": id, "status": "pending" }));
+        context.printer.json(&json!({ "id": id, "status": "pending", "goes_on": retried }));
         return Ok(ExitStatus::Done);
     }
-    context.printer.say(&format!("{} is pending again", named));
-    context.printer.hint(&format!("wait for it: currant status {} --wait", named));
+    match retried {
+        Retried::BeforeFailure => {
+            context.printer.say(&format!("{named} is pending again, from before it failed: what failed is tried again"));
+        }
+        Retried::Anew | Retried::Replayed => context.printer.say(&format!("{named} is pending again")),
+    }
+    context.printer.hint(&format!("wait for it: currant status {named} --wait"));
+    if retried == Retried::Replayed {
+        context.printer.hint(&format!(
+            "its journal stands: if that leads to the same end, begin anew on the current version: currant retry {named} --from-start"
+        ));
+    }
     Ok(ExitStatus::Done)
 }

@@ -81,6 +81,9 @@ pub(crate) async fn wait_and_print(
     Err(failed(id, ended.status, ended.failure.as_ref(), execution.as_ref()))
 }
 
+/// The code of a replay that did something else than is on record.
+const NONDETERMINISM: &str = "nondeterminism";
+
 /// The end of an execution that did not complete.
 fn failed(id: ExecutionId, status: Status, failure: Option<&Failure>, execution: Option<&Execution>) -> Problem {
     let function = execution.map(|execution| execution.function.as_str()).unwrap_or("the execution");
@@ -94,8 +97,9 @@ fn failed(id: ExecutionId, status: Status, failure: Option<&Failure>, execution:
             message.push_str(&format!("\n  {line}"));
         }
     }
+    let around = failure.and_then(position).map(|position| format!(" --around {position}")).unwrap_or_default();
     Problem::failed(message)
-        .hint(format!("see what it did: currant history {id}"))
+        .hint(format!("see what it did: currant history {id}{around}"))
         .hint(format!("have it tried again: currant retry {id}"))
 }
 
@@ -107,20 +111,51 @@ fn ending(status: Status) -> &'static str {
     }
 }
 
-/// A failure, label by label. A text among the details, such as a traceback, is shown as the text that it is.
+/// A failure, label by label. A text among the details, such as a traceback, is shown as the text that it is; of a divergence each side has a
+/// label of its own.
 fn failure_lines(failure: &Failure) -> Vec<String> {
-    let mut lines = vec![format!("code     {}", failure.code)];
-    let mut labelled = |label: &str, text: &str| {
-        for (index, line) in text.lines().enumerate() {
-            lines.push(format!("{:<8} {line}", if index == 0 { label } else { "" }));
+    let mut labelled = vec![("code", failure.code.clone()), ("message", failure.message.clone())];
+    match (&failure.details, divergence(failure)) {
+        (_, Some(sides)) => labelled.extend(sides),
+        (Some(details), None) => {
+            let text = serde_json::from_str::<String>(details.as_str()).unwrap_or_else(|_| details.as_str().to_owned());
+            labelled.push(("details", text));
         }
-    };
-    labelled("message", &failure.message);
-    if let Some(details) = &failure.details {
-        let text = serde_json::from_str::<String>(details.as_str()).unwrap_or_else(|_| details.as_str().to_owned());
-        labelled("details", &text);
+        (None, None) => {}
     }
-    lines
+    let width = labelled.iter().map(|(label, _)| label.len()).max().unwrap_or(0).max(8);
+    let lines = labelled.iter().flat_map(|(label, text)| {
+        text.lines().enumerate().map(move |(index, line)| format!("{:<width$} {line}", if index == 0 { label } else { "" }))
+    });
+    lines.collect()
+}
+
+/// What the record says and what the code did, if that is why it failed.
+fn divergence(failure: &Failure) -> Option<Vec<(&'static str, String)>> {
+    if failure.code != NONDETERMINISM {
+        return None;
+    }
+    let details: serde_json::Value = serde_json::from_str(failure.details.as_ref()?.as_str()).ok()?;
+    let text = |key: &str| match &details[key] {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let sides = [
+        ("position", text("position")),
+        ("recorded", text("recorded")),
+        ("called", text("called")),
+        ("after", text("after")),
+        ("module", text("module").map(|digest| format!("sha256:{digest} (pinned)"))),
+        ("likely cause", text("likely_cause")),
+    ];
+    Some(sides.into_iter().filter_map(|(label, text)| Some((label, text?))).collect())
+}
+
+/// Where in its journal a replay diverged.
+fn position(failure: &Failure) -> Option<i64> {
+    let details: serde_json::Value = serde_json::from_str(failure.details.as_ref()?.as_str()).ok()?;
+    details["position"].as_i64().filter(|_| failure.code == NONDETERMINISM)
 }
 
 /// Everything that is known of an execution, for people.

@@ -193,3 +193,68 @@ async fn without_a_worker_it_is_stored_and_that_is_no_answer() {
         .unwrap();
     assert_eq!(requested, 1);
 }
+
+#[tokio::test]
+async fn a_module_goes_back_to_the_version_before_and_is_deleted_when_nothing_needs_it() {
+    let cli = Cli::with_shop().await;
+    assert_shown!(cli.run(&["rollback", "shop"]), @"
+    exit status 1
+    --- stderr
+    error: module `shop` has no earlier version
+    hint: show every version: currant modules --all
+    ");
+    assert_shown!(cli.run(&["rollback", "store"]), @"
+    exit status 1
+    --- stderr
+    error: there is no module `store`
+    ");
+    cli.sql(
+        "insert into currant.modules (digest, size, bytes, description, inspected_at)
+         select sha256('another'), 7, 'another', description, currant.now() from currant.modules;
+         insert into currant.deployments (digest, status, module, decided_at)
+         values (sha256('another'), 'deployed', 'shop', currant.now());
+         update currant.functions set digest = sha256('another')",
+    )
+    .await;
+    let id = cli.start(&["checkout", "--id", "order-1"]);
+    cli.sql(&format!("update currant.workflows set digest = sha256('another') where id = '{id}'")).await;
+    assert_shown!(cli.run(&["rollback", "shop"]), @"
+    exit status 0
+    --- stderr
+    sha256:626d0ce33ca5 is the current version of shop, sha256:ae448ac86c4e is not any more
+    ");
+    assert_shown!(cli.run(&["modules", "delete", "shop", "ae448", "--yes"]), @"
+    exit status 1
+    --- stderr
+    error: 1 open execution needs version sha256:ae448ac86c4e
+    hint: wait until they have ended, or cancel them; show the counts: currant modules --all
+    ");
+    assert_shown!(cli.run(&["modules", "delete", "shop"]), @"
+    exit status 2
+    --- stderr
+    error: delete module shop, so that what failed on it can no longer be retried? nobody can be asked
+    hint: say --yes
+    ");
+    cli.run(&["cancel", "order-1"]);
+    assert_shown!(cli.run(&["modules", "delete", "shop", "ae448", "--yes"]), @"
+    exit status 0
+    --- stderr
+    1 version is deleted of shop
+    ");
+    assert_shown!(cli.run(&["modules", "delete", "shop", "--yes", "--json"]), @r#"
+    exit status 0
+    --- stdout
+    {
+      "module": "shop",
+      "deleted": [
+        "[digest]"
+      ]
+    }
+    "#);
+    assert_shown!(cli.run(&["modules"]), @"
+    exit status 0
+    --- stderr
+    nothing is deployed
+    hint: deploy a module: currant deploy MODULE.wasm
+    ");
+}

@@ -209,26 +209,49 @@ async fn a_workflows_history_tells_what_it_did() {
     [id]
     asked for at [time], module sha256:626d0ce33ca5, took 59m31s
 
-          TIME  RUN   OP
-       +0.000s    1       • begins
-       +0.004s    1       = version new-prices             2
-                  1    1  → task charge
-                  1    2  → workflow ship
-                  1    3  → timer 1m30s
-       +0.153s    1    1  ← task charge                    {"receipt": "r-1"}
-       +0.160s    1    4  ✓ step price                     {"cents": 1250}
-       +0.170s    1    5  ✗ step stock                     Empty: nothing left
-        +1m30s    3    3  ← timer 1m30s
-                  3    6  → signal approved
-                  3    7  → external operation
-        +5m00s    4    6  ← signal approved                {"text": "a long value a long value a long value a long value a long val…
-       +59m00s    4    2  ✗ workflow ship                  Lost: the parcel is gone
-                  4    7  × gives up external operation
-       +59m30s    5       ! its cancellation is requested
-                  5    8  ? teleport home                  1
-       +59m31s            ✗ cancelled                      cancelled: undone
+          TIME   BY  RUN   POS   OP
+       +0.000s   w1    1     0       • begins
+       +0.004s   w1    1     1       = version new-prices             2
+                 w1    1     2    1  → task charge
+                 w1    1     3    2  → workflow ship
+                 w1    1     4    3  → timer 1m30s
+       +0.153s   w1    1     5    1  ← task charge                    {"receipt": "r-1"}
+       +0.160s   w1    1     6    4  ✓ step price                     {"cents": 1250}
+       +0.170s   w1    1     7    5  ✗ step stock                     Empty: nothing left
+        +1m30s   w2    3     8    3  ← timer 1m30s
+                 w2    3     9    6  → signal approved
+                 w2    3    10    7  → external operation
+        +5m00s         4    11    6  ← signal approved                {"text": "a long value a long value a long value a long value a long val…
+       +59m00s         4    12    2  ✗ workflow ship                  Lost: the parcel is gone
+                       4    13    7  × gives up external operation
+       +59m30s         5    14       ! its cancellation is requested
+                       5    15    8  ? teleport home                  1
+       +59m31s                       ✗ cancelled                      cancelled: undone
+
+                 w1  worker [id], box, pid 4711
+                 w2  worker [id], gone
     "#);
-    assert_shown!(cli.run(&["history", "order-1", "--full"]).lines().last().unwrap(), @"   +59m31s            ✗ cancelled                      cancelled: undone");
+    let full = cli.run(&["history", "order-1", "--full"]);
+    assert!(full.contains(&"a long value ".repeat(10)), "{full}");
+    assert_shown!(cli.run(&["history", "order-1", "--around", "20"]), @r#"
+    exit status 0
+    --- stdout
+    checkout order-1  cancelled
+    [id]
+    asked for at [time], module sha256:626d0ce33ca5, took 59m31s
+
+          TIME   BY  RUN   POS   OP
+       +59m30s         5    15    8  ? teleport home  1
+    "#);
+    assert_shown!(cli.run(&["history", "order-1", "--chain", "2"]), @r#"
+    exit status 0
+    --- stdout
+    checkout order-1  cancelled
+    [id]
+    asked for at [time], module sha256:626d0ce33ca5, took 59m31s
+
+    nothing is on record there
+    "#);
 }
 
 #[tokio::test]
@@ -263,6 +286,7 @@ async fn a_history_has_stable_keys() {
         {
           "chain": 1,
           "run": 1,
+          "worker_id": null,
           "position": 0,
           "kind": "started",
           "operation": null,
@@ -273,6 +297,7 @@ async fn a_history_has_stable_keys() {
         {
           "chain": 1,
           "run": 1,
+          "worker_id": null,
           "position": 1,
           "kind": "task",
           "operation": 1,
@@ -307,10 +332,10 @@ async fn a_tasks_history_is_its_attempts() {
     [id]
     asked for at [time], took 1m17s
 
-          TIME  RUN   OP
-       +0.000s    1       ✗ attempt 1  worker-lost: its worker was not heard of any more
-        +1m00s    2       ✗ attempt 1  Declined: try later
-        +1m01s            ✓ completed  {"receipt": 7}
+          TIME   BY  RUN   POS   OP
+       +0.000s         1             ✗ attempt 1  worker-lost: its worker was not heard of any more
+        +1m00s         2             ✗ attempt 1  Declined: try later
+        +1m01s                       ✓ completed  {"receipt": 7}
     "#);
 }
 
@@ -392,6 +417,10 @@ fn journal(id: &str) -> String {
     format!(
         "update currant.requests set created_at = '2030-01-01T09:59:59.9Z' where id = '{id}';
          insert into currant.journal (workflow_id, chain, position, run, sum, kind, operation, name, hash, body, at) values {};
+         update currant.journal set worker_id = '0199b7c2-6c1e-7e7a-b7f0-000000000001' where workflow_id = '{id}' and position = 0;
+         update currant.journal set worker_id = '0199b7c2-6c1e-7e7a-b7f0-000000000002' where workflow_id = '{id}' and position = 8;
+         insert into currant.worker_heartbeats (id, host, pid, version, slots, lease_until)
+         values ('0199b7c2-6c1e-7e7a-b7f0-000000000001', 'box', 4711, '0.1.0', 1, currant.now() + interval '1 day');
          delete from currant.ready where id = '{id}';
          delete from currant.workflows where id = '{id}';
          insert into currant.outcomes (id, status, kind, failure, attempt, run, chain, digest, ended_at) values

@@ -117,6 +117,125 @@ async fn what_failed_is_retried_and_what_completed_is_not() {
 }
 
 #[tokio::test]
+async fn a_workflow_that_is_cancelled_may_be_cancelled_once_more() {
+    let cli = Cli::with_shop().await;
+    let id = cli.start(&["checkout", "--id", "order-1"]);
+    cli.sql(&format!(
+        "delete from currant.ready where id = '{id}'; update currant.workflows set waiting = true where id = '{id}'"
+    ))
+    .await;
+    assert_shown!(cli.run(&["cancel", "order-1"]), @"
+    exit status 0
+    --- stderr
+    order-1 is asked to stop
+    hint: wait for it: currant status order-1 --wait
+    hint: end it without letting it undo what it did: currant cancel order-1 once more
+    ");
+    assert_shown!(cli.run(&["cancel", "--function", "checkout", "--yes"]), @"
+    exit status 0
+    --- stderr
+    nothing matches
+    ");
+    assert_shown!(cli.run(&["cancel", "order-1"]), @"
+    exit status 0
+    --- stderr
+    order-1 is cancelled
+    ");
+}
+
+#[tokio::test]
+async fn a_retry_says_where_a_workflow_goes_on() {
+    let cli = Cli::with_shop().await;
+    let fails_after = async |id: &str, kind: &str| {
+        cli.sql(&format!(
+            "delete from currant.ready where id = '{id}';
+             delete from currant.workflows where id = '{id}';
+             delete from currant.journal where workflow_id = '{id}';
+             insert into currant.journal (workflow_id, chain, position, run, kind, operation, name, body, at)
+             values ('{id}', 1, 0, 1, 'started', null, null, '1', currant.now()), ('{id}', 1, 1, 1, '{kind}', 1, 's', '1', currant.now());
+             insert into currant.outcomes (id, status, kind, failure, attempt, run, chain)
+             values ('{id}', 'failed', 'workflow', {FAILURE}, 1, 1, 1)"
+        ))
+        .await;
+    };
+    let id = cli.start(&["checkout", "--id", "order-1"]);
+    fails_after(&id, "step-failed").await;
+    assert_shown!(cli.run(&["retry", "order-1"]), @"
+    exit status 0
+    --- stderr
+    order-1 is pending again, from before it failed: what failed is tried again
+    hint: wait for it: currant status order-1 --wait
+    ");
+    fails_after(&id, "step").await;
+    assert_shown!(cli.run(&["retry", "order-1"]), @"
+    exit status 0
+    --- stderr
+    order-1 is pending again
+    hint: wait for it: currant status order-1 --wait
+    hint: its journal stands: if that leads to the same end, begin anew on the current version: currant retry order-1 --from-start
+    ");
+    fails_after(&id, "step").await;
+    assert_shown!(cli.run(&["retry", "order-1", "--from-start", "--json"]), @r#"
+    exit status 0
+    --- stdout
+    {
+      "id": "[id]",
+      "status": "pending",
+      "goes_on": "anew"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn an_external_operation_needs_a_token() {
+    let cli = Cli::with_shop().await;
+    assert_shown!(cli.run(&["complete", "nonsense"]), @"
+    exit status 2
+    --- stderr
+    error: this is not a token of an external operation
+    ");
+    let token = format!("0199b7c2-6c1e-7e7a-b7f0-000000000001.1.1.{}", "a".repeat(32));
+    assert_shown!(cli.run(&["fail", &token, "no"]), @"
+    exit status 1
+    --- stderr
+    error: no open workflow waits for this token
+    ");
+    assert_shown!(cli.run(&["complete", &token, "--result", "yes"]), @r#"
+    exit status 2
+    --- stderr
+    error: --result is not JSON: expected value at line 1, column 1
+        yes
+        ^
+    hint: a text needs its own quotes, within those of the shell: '"text"'
+    "#);
+}
+
+#[tokio::test]
+async fn a_divergence_shows_both_sides() {
+    let cli = Cli::with_shop().await;
+    let id = cli.start(&["checkout", "--id", "order-1"]);
+    let failure = r#"'{"code": "nondeterminism", "message": "replay diverged in workflow `checkout`", "details": {"position": 17,
+        "recorded": "start task `charge`, input 9f2c41aa…", "called": "start task `ship`, input 51aa90c4…",
+        "after": "step `pick`, position 16", "module": "4c1e", "likely_cause": "a branch on something that is not recorded"}}'"#;
+    cli.sql(&ended(&id, "failed", "null", failure)).await;
+    assert_shown!(cli.run(&["status", "order-1", "--wait"]), @"
+    exit status 1
+    --- stderr
+    error: checkout failed after 3 attempts ([id])
+      code         nondeterminism
+      message      replay diverged in workflow `checkout`
+      position     17
+      recorded     start task `charge`, input 9f2c41aa…
+      called       start task `ship`, input 51aa90c4…
+      after        step `pick`, position 16
+      module       sha256:4c1e (pinned)
+      likely cause a branch on something that is not recorded
+    hint: see what it did: currant history [id] --around 17
+    hint: have it tried again: currant retry [id]
+    ");
+}
+
+#[tokio::test]
 async fn a_retry_names_the_newer_execution_that_has_the_key() {
     let cli = Cli::with_shop().await;
     let old = cli.start(&["charge", "--id", "c-1"]);

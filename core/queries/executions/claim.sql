@@ -87,12 +87,12 @@ with recursive level as (
            request.retry as request_retry, offered.retry as function_retry,
            coalesce(request.timeouts, offered.timeouts) as timeouts,
            coalesce(request.kind, offered.kind, case when workflow.digest is not null then 'workflow' end) as kind,
-           coalesce(workflow.digest, offered.digest) as digest,
+           coalesce(workflow.digest, offered.digest, request.digest) as digest,
            case when workflow.digest <> offered.digest or offered.digest is null then module.description ->> 'name'
                 else offered.module end as module,
            coalesce(workflow.chain, 1) as chain,
            request.parent_workflow_id, coalesce(request.trace_id, request.id) as trace_id, request.trace_context,
-           coalesce(workflow.cancel_requested, false) as cancel_requested,
+           workflow.cancel_requested_at is not null as cancel_requested,
            coalesce(workflow.next_arrival, 1) as next_arrival
     from taken
     join currant.requests request on request.id = taken.id
@@ -101,7 +101,7 @@ with recursive level as (
     left join lateral (
         select * from currant.workflows where workflows.id = taken.id and request.kind is distinct from 'task' offset 0
     ) as workflow on true
-    left join currant.modules module on module.digest = workflow.digest
+    left join currant.modules module on module.digest = coalesce(workflow.digest, request.digest)
 ), fenced as (
     insert into currant.running
         (id, run, worker_id, attempt, forgiven, losses, rate_limited, digest, claimed_at, heartbeat_at, progress, deadline)

@@ -1,3 +1,4 @@
+-- $1 the grace period of cancelled workflows, in milliseconds
 -- What there is to do, in one statement that reads no more than the first entry of each index; an idle worker does nothing else.
 select exists (
            select
@@ -15,10 +16,18 @@ select exists (
            from currant.functions offered
            cross join lateral (select from currant.parked where parked.function = offered.name limit 1) as waiting
        ) as unparkable,
+       exists (
+           select
+           from currant.workflows workflow
+           where workflow.cancel_requested_at <= currant.now() - $1::bigint * interval '1 ms'
+             and not exists (select from currant.running where running.id = workflow.id and running.cancel_requested)
+       ) as ungraceful,
        exists (select from currant.workflows where until <= currant.now()) as due,
        (extract(epoch from least(
            (select min(until) from currant.workflows where until > currant.now()),
            (select min(expires_at) from currant.ready where expires_at > currant.now()),
            (select min(expires_at) from currant.parked where expires_at > currant.now()),
-           (select min(deadline) from currant.workflows where deadline > currant.now())
+           (select min(deadline) from currant.workflows where deadline > currant.now()),
+           (select min(cancel_requested_at) from currant.workflows
+            where cancel_requested_at > currant.now() - $1::bigint * interval '1 ms') + $1::bigint * interval '1 ms'
        ) - currant.now()) * 1000)::bigint as next_in_ms;

@@ -11,6 +11,9 @@ where module.bytes is not null
                   where deployment.digest = module.digest
                     and deployment.status = 'requested')
   and not exists (select from currant.workflows workflow where workflow.digest = module.digest)
+  and not exists (select from currant.requests request
+                  where request.digest = module.digest
+                    and not exists (select from currant.outcomes outcome where outcome.id = request.id))
   and not exists (select from currant.running where running.digest = module.digest)
   and not exists (select from currant.outcomes outcome
                   where outcome.digest = module.digest and outcome.status <> 'completed' and outcome.chain is not null);

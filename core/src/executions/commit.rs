@@ -79,6 +79,8 @@ pub struct WorkflowWrites {
     pub chain: i32,
     /// The component that it is pinned to from now on, with its first entry.
     pub pin: Option<Digest>,
+    /// With the first entries of a run: whose run it is.
+    pub worker: Option<WorkerId>,
     /// New entries; those without a time get that of this commit.
     pub entries: Vec<JournalRow>,
     /// Children that start.
@@ -93,7 +95,7 @@ pub struct WorkflowWrites {
 
 impl WorkflowWrites {
     fn only_appends(&self) -> bool {
-        let WorkflowWrites { chain: _, pin, entries, children, cancels, delivered, publish } = self;
+        let WorkflowWrites { chain: _, worker: _, pin, entries, children, cancels, delivered, publish } = self;
         let nothing_else = pin.is_none() && publish.is_none();
         !entries.is_empty() && nothing_else && children.is_empty() && cancels.is_empty() && delivered.is_empty()
     }
@@ -180,6 +182,13 @@ pub enum Fate {
         /// The next chain's input.
         input: Json,
     },
+}
+
+impl Fate {
+    /// Whether the same execution is claimed again after this, and not because there is news.
+    fn runs_again(&self) -> bool {
+        matches!(self, Fate::Retries { .. } | Fate::RateLimited { .. } | Fate::Returned | Fate::Parked)
+    }
 }
 
 /// How an execution ends.
@@ -299,9 +308,7 @@ impl Held {
             return None;
         }
         let mut activation = activation.clone();
-        let runs_again =
-            matches!(activation.fate, Fate::Retries { .. } | Fate::RateLimited { .. } | Fate::Returned | Fate::Parked);
-        if self.cancel_requested && runs_again {
+        if self.cancel_requested && activation.fate.runs_again() {
             let failure = Failure::of_host("cancelled", "its attempt ended after its cancellation was requested", false);
             activation.fate = Fate::Ends(Ending::Cancelled(failure));
         }
@@ -322,7 +329,8 @@ async fn lock_workflows(connection: &mut PgConnection, batch: &[Activation]) -> 
         if !goes_on || workflow.as_ref().is_some_and(WorkflowWrites::touches_its_row) {
             written.push(*id);
         }
-        if matches!(fate, Fate::Ends(_) | Fate::ContinuesAsNew { .. }) {
+        // What would run again ends instead when its cancellation was requested.
+        if fate.runs_again() || matches!(fate, Fate::Ends(_) | Fate::ContinuesAsNew { .. }) {
             ending.push(*id);
         }
         ending.extend(workflow.iter().flat_map(|writes| &writes.cancels));

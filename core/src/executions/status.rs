@@ -49,6 +49,8 @@ pub enum Event {
     CancelUnbegun,
     /// Its run stopped because of its cancellation.
     StopCancelled,
+    /// A workflow that was cancelled before is cancelled again, or its grace is over.
+    EndCancelled,
     /// Its time is over.
     TimeOut,
     /// Somebody wants it tried again.
@@ -83,6 +85,7 @@ impl Status {
         match (self, event) {
             (S::Pending, E::Claim) => Ok(S::Running),
             (S::Pending, E::CancelUnbegun) => Ok(S::Cancelled),
+            (S::Pending | S::Suspended, E::EndCancelled) => Ok(S::Cancelled),
             (S::Pending | S::Running | S::Suspended, E::TimeOut) => Ok(S::TimedOut),
             (S::Running, E::Complete) => Ok(S::Completed),
             (S::Running, E::Fail) => Ok(S::Failed),
@@ -116,7 +119,7 @@ impl Status {
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 11] = [
+    pub const ALL: [Event; 12] = [
         Event::Claim,
         Event::Complete,
         Event::Fail,
@@ -126,6 +129,7 @@ impl Event {
         Event::Wake,
         Event::CancelUnbegun,
         Event::StopCancelled,
+        Event::EndCancelled,
         Event::TimeOut,
         Event::Retry,
     ];
@@ -179,6 +183,7 @@ mod tests {
         insta::assert_snapshot!(table, @r"
         pending    Claim          running
         pending    CancelUnbegun  cancelled
+        pending    EndCancelled   cancelled
         pending    TimeOut        timed_out
         running    Complete       completed
         running    Fail           failed
@@ -188,6 +193,7 @@ mod tests {
         running    StopCancelled  cancelled
         running    TimeOut        timed_out
         suspended  Wake           pending
+        suspended  EndCancelled   cancelled
         suspended  TimeOut        timed_out
         failed     Retry          pending
         cancelled  Retry          pending

@@ -13,7 +13,8 @@ fn keyed(parent: &currant_core::executions::claim::Claimed, operation: u32) -> N
     NewChild { options, ..child(parent, operation, "charge") }
 }
 
-async fn operations(world: &World, id: ExecutionId) -> Vec<(u32, bool)> {
+/// The operations of which a workflow has news, and whether they completed.
+pub(crate) async fn operations(world: &World, id: ExecutionId) -> Vec<(u32, bool)> {
     let news = inbox::load(world.pool(), id, 0).await.unwrap();
     let completion = |kind| match kind {
         NewsKind::Completion { operation, outcome, .. } => Some((operation, outcome.is_ok())),

@@ -220,3 +220,136 @@ async fn a_misspelt_name_is_met_with_the_nearest_one() {
     assert_eq!(world.client.nearest("zzz").await.unwrap(), None);
     assert_eq!(FunctionName::parse("checkout").unwrap().as_str(), "checkout");
 }
+
+async fn current(world: &World) -> Vec<(Digest, bool)> {
+    modules::list(world.pool()).await.unwrap().iter().map(|module| (module.digest, module.current)).collect()
+}
+
+fn shop() -> ModuleName {
+    ModuleName::parse("shop").unwrap()
+}
+
+#[tokio::test]
+async fn a_rollback_makes_the_version_before_current_at_once() {
+    let world = World::empty().await;
+    let version = |number: &str| Digest::of(format!("component shop {number}").as_bytes());
+    for number in ["1", "2", "3"] {
+        let functions = if number == "3" { vec![task("refund")] } else { vec![task("charge"), workflow("checkout")] };
+        world.deploy_version("shop", number, &functions, false).await;
+    }
+    let parked = world.start("charge").await;
+    assert!(world.client.status(&parked).await.unwrap().unwrap().parked);
+    let done = modules::versions::roll_back(world.pool(), &shop(), None).await.unwrap();
+    assert_eq!((done.from, done.to), (Some(version("3")), version("2")));
+    assert_eq!(current(&world).await, [(version("2"), true), (version("3"), false), (version("1"), false)]);
+    let served = modules::functions(world.pool()).await.unwrap();
+    assert_eq!(served.iter().map(|function| function.name.as_str()).collect::<Vec<_>>(), ["charge", "checkout"]);
+    assert_eq!(world.claimed(parked).await.digest, Some(version("2")), "what waited for the function goes on");
+
+    let again = modules::versions::roll_back(world.pool(), &shop(), None).await.unwrap();
+    assert_eq!(again.to, version("3"), "a second one takes the first back");
+    let first = version("1").to_string();
+    assert_eq!(modules::versions::roll_back(world.pool(), &shop(), Some(&first[..10])).await.unwrap().to, version("1"));
+    let refused = modules::versions::roll_back(world.pool(), &shop(), Some(&first)).await.unwrap_err();
+    assert!(refused.to_string().contains("is the current one"), "{refused}");
+    let unknown = modules::versions::roll_back(world.pool(), &shop(), Some("nothing")).await.unwrap_err();
+    assert!(matches!(unknown, Error::NotFound(_)), "{unknown}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_rolled_back_says_why() {
+    let world = World::empty().await;
+    assert!(matches!(modules::versions::roll_back(world.pool(), &shop(), None).await, Err(Error::NotFound(_))));
+    world.deploy_version("shop", "1", &[task("charge")], false).await;
+    let alone = modules::versions::roll_back(world.pool(), &shop(), None).await.unwrap_err();
+    assert!(alone.to_string().contains("no earlier version"), "{alone}");
+    world.deploy_version("shop", "2", &[task("send")], false).await;
+    world.deploy_version("store", "1", &[task("charge")], false).await;
+    let taken = modules::versions::roll_back(world.pool(), &shop(), None).await.unwrap_err();
+    assert!(taken.to_string().contains("`charge` belongs to module `store`"), "{taken}");
+    sqlx::query("update currant.modules set bytes = null").execute(world.pool()).await.unwrap();
+    let dropped = modules::versions::roll_back(world.pool(), &shop(), None).await.unwrap_err();
+    assert!(dropped.to_string().contains("bytes"), "{dropped}");
+    assert_eq!(current(&world).await.len(), 3, "and nothing has changed");
+}
+
+#[tokio::test]
+async fn a_version_is_not_deleted_while_an_open_execution_needs_it() {
+    let world = World::empty().await;
+    let first = Digest::of(b"component shop 1").to_string();
+    world.deploy_version("shop", "1", &[task("charge"), workflow("checkout")], false).await;
+    let run = world.run("checkout").await;
+    let pin = WorkflowWrites { pin: run.digest, ..Default::default() };
+    world.written(decides(&run, pin, waits(0))).await;
+    world.deploy_version("shop", "2", &[task("charge"), workflow("checkout")], false).await;
+    let versions = modules::list(world.pool()).await.unwrap();
+    let open: Vec<_> = versions.iter().map(|version| version.open_executions).collect();
+    assert_eq!(open, [0, 1]);
+
+    let refused = modules::versions::delete(world.pool(), &shop(), Some(&first)).await.unwrap_err();
+    assert!(refused.to_string().contains("1 open execution needs version sha256:"), "{refused}");
+    world.client.signal(&run.id, "go", &crate::world::json("1"), None).await.unwrap();
+    let run = world.claimed(run.id).await;
+    assert_eq!(run.digest.map(|digest| digest.to_string()), Some(first.clone()), "it stays on its version");
+    world.written(completes(&run, "1")).await;
+    assert_eq!(modules::versions::delete(world.pool(), &shop(), Some(&first)).await.unwrap().len(), 1);
+    assert_eq!(current(&world).await.len(), 1);
+
+    let second = Digest::of(b"component shop 2").to_string();
+    let refused = modules::versions::delete(world.pool(), &shop(), Some(&second)).await.unwrap_err();
+    assert!(refused.to_string().contains("is the current one"), "{refused}");
+    let waits_for_it = world.start("charge").await;
+    let refused = modules::versions::delete(world.pool(), &shop(), None).await.unwrap_err();
+    assert!(refused.to_string().contains("1 open execution needs module `shop`"), "{refused}");
+    world.client.cancel(&waits_for_it).await.unwrap();
+    modules::versions::delete(world.pool(), &shop(), None).await.unwrap();
+    assert!(current(&world).await.is_empty() && modules::functions(world.pool()).await.unwrap().is_empty());
+    assert_eq!(world.deploy_version("shop", "1", &[task("charge")], false).await, None, "it can be deployed again");
+}
+
+#[tokio::test]
+async fn a_workflow_stays_on_its_version_through_any_number_of_deployments() {
+    let world = World::empty().await;
+    let version = |number: u32| Digest::of(format!("component shop {number}").as_bytes());
+    let mut waiting = Vec::new();
+    for number in 1..=20 {
+        world.deploy_version("shop", &number.to_string(), &[task("charge"), workflow("checkout")], false).await;
+        let run = world.run("checkout").await;
+        let pin = WorkflowWrites { pin: run.digest, ..Default::default() };
+        world.written(decides(&run, pin, waits(0))).await;
+        waiting.push((run.id, number));
+    }
+    assert_eq!(world.run("charge").await.digest, Some(version(20)), "tasks follow");
+    for (id, number) in waiting {
+        world.client.signal(&id, "go", &crate::world::json("1"), None).await.unwrap();
+        let run = world.claimed(id).await;
+        assert_eq!(run.digest, Some(version(number)));
+        world.written(completes(&run, "1")).await;
+    }
+    let open: i64 = modules::list(world.pool()).await.unwrap().iter().map(|module| module.open_executions).sum();
+    assert_eq!(open, 0);
+}
+
+/// The second version has no `refund` any more: a workflow of the first one calls it all the same, and it runs there.
+#[tokio::test]
+async fn what_the_current_version_has_no_more_runs_on_that_of_the_workflow_which_calls_it() {
+    let world = World::empty().await;
+    let mut refund = task("refund");
+    refund.queue = Some(currant_core::ids::QueueName::parse("money").unwrap());
+    refund.retry =
+        Some(currant_core::executions::RetryPolicy { retries: 7, backoff_ms: 1, multiplier: 1.0, max_backoff_ms: 1 });
+    world.deploy_version("shop", "1", &[refund, workflow("checkout")], false).await;
+    let first = Digest::of(b"component shop 1");
+    let parent = world.run("checkout").await;
+    world.deploy_version("shop", "2", &[workflow("checkout")], false).await;
+    let child = |operation, name| crate::world::child(&parent, operation, name);
+    world.written(crate::world::starts(&parent, vec![child(1, "refund"), child(2, "unheard-of")])).await;
+    let run = world.claim(10).await;
+    assert_eq!(run.len(), 1, "what nobody ever offered is parked");
+    assert_eq!((run[0].digest, run[0].module.as_deref(), run[0].queue.as_str()), (Some(first), Some("shop"), "money"));
+    assert_eq!((run[0].kind, run[0].retry.retries), (currant_core::executions::Kind::Task, 7));
+    let needed = modules::versions::delete(world.pool(), &shop(), Some(&first.to_string())).await.unwrap_err();
+    assert!(needed.to_string().contains("1 open execution needs"), "{needed}");
+    world.written(completes(&run[0], "1")).await;
+    assert_eq!(world.status(run[0].id).await, "completed");
+}

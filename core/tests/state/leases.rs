@@ -293,3 +293,24 @@ async fn a_claim_that_a_crash_has_undone_writes_nothing_though_its_run_has_the_n
         assert_eq!(world.client.result(&after.id).await.unwrap().unwrap().result, Some(json("2")));
     }
 }
+
+/// As many as a large worker holds, and more than one pass takes: each pass is bounded, nobody is missed, and nothing runs twice.
+#[tokio::test]
+async fn all_that_a_dead_worker_held_is_taken_over_in_bounded_batches() {
+    const HELD: u32 = 1_200;
+    const BATCH: i64 = 500;
+    let world = World::new().await;
+    let inputs = vec![json("{}"); HELD as usize];
+    world.client.enqueue_many(&crate::world::asked("charge"), &inputs).await.unwrap();
+    let worker = world.another_worker().await;
+    assert_eq!(world.claim_for(worker, HELD).await.len(), HELD as usize);
+    world.advance(LEASE.as_secs() + 1).await;
+    let mut passes = Vec::new();
+    while maintenance::look(world.pool(), Duration::ZERO).await.unwrap().lost {
+        passes.push(maintenance::return_expired(world.pool(), BATCH).await.unwrap());
+    }
+    assert_eq!(passes, [500, 500, 200, 0], "the last one forgets the worker");
+    let again = world.claim(2 * HELD).await;
+    assert_eq!(again.len(), HELD as usize);
+    assert!(again.iter().all(|run| run.run == 2 && run.attempt == 1));
+}

@@ -217,7 +217,7 @@ async fn a_storm_of_everything_never_deadlocks_and_leaves_everything_in_one_plac
                 let done = match dice.roll(6) {
                     0 => world.client.cancel(&id).await.map(drop),
                     1 => world.client.signal(&id, "go", &json("1"), None).await.map(drop),
-                    2 => world.client.retry(&id, dice.roll(2) == 0).await,
+                    2 => world.client.retry(&id, dice.roll(2) == 0).await.map(drop),
                     3 => maintenance::deliver_missed(world.pool()).await.map(drop),
                     4 => maintenance::wake_due(world.pool(), 10).await.map(drop),
                     _ => world.client.enqueue(asked("checkout")).await.map(drop),

@@ -28,6 +28,8 @@ const HOT: &[&str] = &[
     "inbox/deliver.sql",
     "inbox/unseen.sql",
     "journal/load.sql",
+    "maintenance/end_cancelled.sql",
+    "maintenance/find_cancelled.sql",
     "maintenance/find_overdue.sql",
     "maintenance/look.sql",
     "maintenance/take_over.sql",

@@ -117,7 +117,7 @@ async fn the_strangest_request_that_is_accepted_stops_nobody() {
     assert_eq!(shown.len(), 10);
     serde_json::to_string(&shown).unwrap();
     assert_eq!(world.client.queues().await.unwrap().len(), 1);
-    maintenance::look(world.pool()).await.unwrap();
+    maintenance::look(world.pool(), std::time::Duration::ZERO).await.unwrap();
 }
 
 /// More than one millisecond has ids for.

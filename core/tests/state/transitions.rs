@@ -7,6 +7,7 @@ use currant_core::executions::{Kind, NewExecution, Status, Timeouts};
 use currant_core::ids::ExecutionId;
 use currant_core::maintenance;
 
+use crate::compensating::GRACE;
 use crate::world::{World, activation, asked, failure, json, suspends};
 
 /// An execution in some status, and its last run.
@@ -55,6 +56,12 @@ async fn try_event(world: &World, subject: &Subject, event: Event) -> bool {
             world.advance(3_601).await;
             return maintenance::time_out_overdue(world.pool(), 10).await.unwrap() == 1;
         }
+        Event::EndCancelled => {
+            world.execute(*id, "update currant.workflows set cancel_requested_at = '-infinity' where id = $1").await;
+            let before = world.status(*id).await;
+            maintenance::end_cancelled(world.pool(), GRACE, 10).await.unwrap();
+            return before != "cancelled" && world.status(*id).await == "cancelled";
+        }
         Event::Retry => return world.client.retry(id, false).await.is_ok(),
         Event::Complete => Fate::Ends(Ending::Completed(json("2"))),
         Event::Fail => Fate::Ends(Ending::Failed(failure("declined"))),
@@ -78,7 +85,7 @@ async fn written(
 
 async fn try_all(kind: Kind, event: Event) {
     for status in Status::ALL {
-        if kind == Kind::Task && event == Event::Suspend {
+        if kind == Kind::Task && matches!(event, Event::Suspend | Event::EndCancelled) {
             continue;
         }
         let world = World::new().await;
@@ -135,6 +142,7 @@ every_status! {
     only_what_waits_is_woken: Wake;
     only_what_has_not_begun_is_cancelled_at_once: CancelUnbegun;
     only_what_runs_stops_because_of_its_cancellation: StopCancelled;
+    only_a_workflow_that_nobody_runs_is_ended_because_it_was_cancelled: EndCancelled;
     only_what_is_open_times_out: TimeOut;
     only_what_did_not_complete_is_retried: Retry;
 }

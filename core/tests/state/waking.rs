@@ -5,6 +5,7 @@ use currant_core::inbox::{self, NewsKind};
 use currant_core::{journal, maintenance};
 use sqlx::{Connection, Executor, PgConnection};
 
+use crate::compensating::GRACE;
 use crate::world::{World, blocked, child, completes, decides, entry, json, starts, suspends, waits};
 
 /// Commits on a connection of its own, beside the test.
@@ -154,12 +155,12 @@ async fn the_earliest_of_new_and_old_timers_wakes() {
     let until = Some(run.claimed_at + chrono::TimeDelta::seconds(100));
     let fate = Fate::Suspends { until, shortest_new_timer_ms: Some(40_000), seen: 0, resident_on: None };
     world.written(decides(&run, WorkflowWrites::default(), fate)).await;
-    let todo = maintenance::look(world.pool()).await.unwrap();
+    let todo = maintenance::look(world.pool(), GRACE).await.unwrap();
     assert!(!todo.due);
     let next = todo.next.expect("a timer is known").as_secs();
     assert!((35..=40).contains(&next), "{next}");
     world.advance(41).await;
-    assert!(maintenance::look(world.pool()).await.unwrap().due);
+    assert!(maintenance::look(world.pool(), GRACE).await.unwrap().due);
     assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap(), 1);
     assert_eq!(maintenance::wake_due(world.pool(), 10).await.unwrap(), 0);
     world.claimed(run.id).await;

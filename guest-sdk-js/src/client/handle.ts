@@ -93,7 +93,10 @@ export class Handle<Result> {
     return execution;
   }
 
-  /** Cancels it and its children: `cancelled` if it had not begun, `requested` if it is asked to stop, otherwise the status in which it had ended. */
+  /**
+   * Cancels it and its children: `cancelled` if it has ended by that, `requested` if it is asked to stop, otherwise the status in which it had ended.
+   * A workflow that was asked before is ended at once, and undoes nothing more.
+   */
   async cancel(): Promise<string> {
     const [row] = (await this.#database.query(CANCEL, [this.id])).rows;
     return String(row?.answer);

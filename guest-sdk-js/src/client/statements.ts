@@ -173,3 +173,7 @@ export const SIGNAL = "select currant.signal($1::uuid, $2::text, $3::text::json,
 export const CANCEL = "select currant.cancel($1::uuid) as answer";
 
 export const RETRY = "select currant.retry($1::uuid, $2::boolean)";
+
+export const COMPLETE = "select currant.complete($1::text, $2::text::json)";
+
+export const FAIL = "select currant.fail($1::text, $2::text::json)";

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
+import { Failure } from "currant/client";
+
 import { sharedStack } from "../support/shared.js";
 import { ended, type Stack } from "../support/stack.js";
 
@@ -110,8 +112,17 @@ test("somebody outside completes what holds its token", async () => {
   const execution = await stack.start("wait_external");
   await stack.until(execution, "select progress is not null from currant.executions where id = $1");
   const { progress: token } = await execution.status();
-  await stack.database.query("select currant.complete($1, '\"done\"')", [token]);
+  await stack.client.complete(String(token), "done");
   assert.equal(await execution.result(), "done");
+  await assert.rejects(stack.client.complete(String(token)), /no open workflow waits/);
+});
+
+test("somebody outside fails what holds its token", async () => {
+  const execution = await stack.start("wait_external");
+  await stack.until(execution, "select progress is not null from currant.executions where id = $1");
+  const { progress: token } = await execution.status();
+  await stack.client.fail(String(token), new Failure("declined", "no, thank you", { details: { card: 42 } }));
+  await assert.rejects(execution.result(), { code: "declined", message: "no, thank you", details: { card: 42 } });
 });
 
 test("a workflow that can never go on says so", async () => {

@@ -440,7 +440,10 @@ class Handle(Generic[T]):
         return cast(T, _value(f"the result of execution {self.id}", ended, self._type))
 
     def cancel(self) -> str:
-        """Cancels it and what it started: `cancelled`, `requested`, or the status in which it had ended."""
+        """Cancels it and what it started: `cancelled`, `requested`, or the status in which it had ended.
+
+        A workflow that was asked to stop before is ended at once, and undoes nothing more.
+        """
         row = self.client._row(_cancel(self.id))
         assert row is not None
         return cast(str, row[0])
@@ -609,7 +612,10 @@ class AsyncHandle(Generic[T]):
         return self.result().__await__()
 
     async def cancel(self) -> str:
-        """Cancels it and what it started: `cancelled`, `requested`, or the status in which it had ended."""
+        """Cancels it and what it started: `cancelled`, `requested`, or the status in which it had ended.
+
+        A workflow that was asked to stop before is ended at once, and undoes nothing more.
+        """
         row = await self.client._row(_cancel(self.id))
         assert row is not None
         return cast(str, row[0])

@@ -5,6 +5,7 @@ mod latency;
 mod memory;
 mod rate_limits;
 mod retention;
+mod scaling;
 mod sustained;
 
 use std::time::{Duration, Instant};
@@ -122,6 +123,12 @@ impl<'a> Bench<'a> {
         }
         if self.args.wants(Measure::Waiting) {
             self.waiting(report).await?;
+        }
+        if self.args.wants(Measure::Children) {
+            self.children(report).await?;
+        }
+        if self.args.wants(Measure::Replay) {
+            self.replay(report).await?;
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ pub(super) struct Report {
     pub(super) retention: Option<Retention>,
     pub(super) idle: Option<Idle>,
     pub(super) waiting: Option<Waiting>,
+    pub(super) scaling: Vec<Scaling>,
 }
 
 /// What it was measured on.
@@ -276,6 +277,20 @@ pub(super) struct Waiting {
     pub(super) own_bytes_each: Option<f64>,
     /// From the first signal until all of them have ended.
     pub(super) seconds_to_end: f64,
+}
+
+/// What one more costs in a workflow that has many.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Scaling {
+    /// Of what.
+    pub(super) name: &'static str,
+    /// How many the workflow has.
+    pub(super) size: u32,
+    /// Each of them, in microseconds; as all that follows.
+    pub(super) wall_us: f64,
+    pub(super) worker_us: Option<f64>,
+    pub(super) postgres_us: Option<f64>,
+    pub(super) wal_bytes: f64,
 }
 
 #[cfg(test)]

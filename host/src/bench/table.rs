@@ -15,6 +15,7 @@ pub(super) fn render(report: &Report) -> String {
     rate_limits(&mut text, report);
     sustained(&mut text, report);
     latency(&mut text, report);
+    scaling(&mut text, report);
     rest(&mut text, report);
     text
 }
@@ -234,6 +235,21 @@ fn rate_limits(text: &mut String, report: &Report) {
     if let Some(ratio) = report.loose_limit_of_none {
         line(text, format!("tasks with a limit that does not bind: {ratio:.2} of without"));
     }
+}
+
+fn scaling(text: &mut String, report: &Report) {
+    let rows = report.scaling.iter().map(|of| {
+        [
+            of.name.into(),
+            of.size.to_string(),
+            number(Some(of.wall_us), 0),
+            number(of.worker_us, 0),
+            number(of.postgres_us, 0),
+            number(Some(of.wal_bytes), 0),
+        ]
+    });
+    let header = ["", "of one workflow", "µs each", "worker µs", "Postgres µs", "WAL B"];
+    table(text, "what one of many costs", &header, rows.collect());
 }
 
 fn rest(text: &mut String, report: &Report) {

@@ -113,6 +113,16 @@ pub enum Call {
 }
 
 impl Call {
+    /// Whether it is the same call but for what it is called with.
+    pub(super) fn is_like(&self, other: &Call) -> bool {
+        match (self, other) {
+            (Call::Task { function, .. }, Call::Task { function: other, .. })
+            | (Call::Workflow { function, .. }, Call::Workflow { function: other, .. }) => function == other,
+            (Call::Timer { .. }, Call::Timer { .. }) | (Call::Receive { .. }, Call::Receive { .. }) => true,
+            _ => false,
+        }
+    }
+
     /// The contract's name of the call.
     pub(super) fn verb(&self) -> &'static str {
         match self {

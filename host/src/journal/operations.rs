@@ -1,4 +1,4 @@
-//! The operations of a run by number, and which of them are still open.
+//! The operations of a run by number: which of them are still open, and which are waited for.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use currant_core::ids::ExecutionId;
@@ -25,9 +25,30 @@ impl Operation {
 /// All operations of a run; number n stands at index n - 1.
 #[derive(Debug, Default)]
 pub(super) struct Operations {
-    all: Vec<(Operation, bool)>,
+    all: Vec<Slot>,
     /// Timers that are not yet on record.
     unrecorded: Vec<u32>,
+    /// How many waits there were.
+    waits: u32,
+}
+
+#[derive(Debug)]
+struct Slot {
+    operation: Operation,
+    open: bool,
+    /// The last wait that named it.
+    awaited_by: u32,
+}
+
+/// What there is to know of the operations that a wait names.
+#[derive(Debug, Default)]
+pub(super) struct Awaited {
+    /// The earliest timer that is due; of two at the same time the one that was started first.
+    pub(super) due: Option<(DateTime<Utc>, u32)>,
+    /// When it goes on without news.
+    pub(super) blocked: Blocked,
+    /// Those that ask for signals.
+    pub(super) receivers: Vec<u32>,
 }
 
 impl Operations {
@@ -42,70 +63,78 @@ impl Operations {
             self.unrecorded.push(number);
         }
         let open = !matches!(operation, Operation::Step);
-        self.all.push((operation, open));
+        self.all.push(Slot { operation, open, awaited_by: 0 });
         number
     }
 
     pub(super) fn is_open(&self, number: u32) -> Result<bool, Fault> {
-        match number.checked_sub(1).and_then(|index| self.all.get(index as usize)) {
-            Some((_, open)) => Ok(*open),
-            None => Err(Fault::Refused(format!("operation {number} was never started"))),
-        }
+        let never_started = || Fault::Refused(format!("operation {number} was never started"));
+        self.slot(number).map(|slot| slot.open).ok_or_else(never_started)
     }
 
     /// Delivered or given up: it is nobody's any more.
     pub(super) fn close(&mut self, number: u32) -> &Operation {
         let slot = &mut self.all[number as usize - 1];
-        slot.1 = false;
-        &slot.0
+        slot.open = false;
+        &slot.operation
     }
 
     /// What was new is on record now.
     pub(super) fn recorded(&mut self, at: DateTime<Utc>) {
         for number in self.unrecorded.drain(..) {
-            if let (Operation::Timer { milliseconds, due: none }, _) = &mut self.all[number as usize - 1] {
+            if let Operation::Timer { milliseconds, due: none } = &mut self.all[number as usize - 1].operation {
                 *none = Some(due(at, *milliseconds));
             }
         }
     }
 
-    /// The earliest of these timers that is due; of two at the same time the one that was started first.
-    pub(super) fn due(&self, among: &[u32], horizon: DateTime<Utc>) -> Option<(u32, DateTime<Utc>)> {
-        among
-            .iter()
-            .filter_map(|number| match self.get(*number) {
-                Operation::Timer { due: Some(due), .. } if *due <= horizon => Some((*number, *due)),
-                _ => None,
-            })
-            .min_by_key(|(number, due)| (*due, *number))
-    }
-
-    /// When a workflow that waits for these goes on without news.
-    pub(super) fn blocked(&self, among: &[u32]) -> Blocked {
-        let mut blocked = Blocked::default();
+    /// Begins a wait for these, in one pass over them. Until the next one, `is_awaited` speaks of it.
+    pub(super) fn begin_wait(&mut self, among: &[u32], horizon: DateTime<Utc>) -> Result<Awaited, Fault> {
+        self.waits = self.waits.wrapping_add(1).max(1);
+        let mut awaited = Awaited::default();
         for number in among {
-            match self.get(*number) {
-                Operation::Timer { due: Some(due), .. } => {
-                    blocked.until = Some(blocked.until.map_or(*due, |until| until.min(*due)));
-                }
+            if !self.is_open(*number)? {
+                return Err(Fault::Refused(format!("wait: operation {number} was delivered or cancelled before")));
+            }
+            let slot = &mut self.all[*number as usize - 1];
+            slot.awaited_by = self.waits;
+            match &slot.operation {
+                Operation::Timer { due: Some(due), .. } => awaited.add_timer(*number, *due, horizon),
                 Operation::Timer { milliseconds, due: None } => {
-                    let shortest = blocked.shortest_new_timer.map_or(*milliseconds, |shortest| shortest.min(*milliseconds));
-                    blocked.shortest_new_timer = Some(shortest);
+                    let shortest = &mut awaited.blocked.shortest_new_timer;
+                    *shortest = Some(shortest.map_or(*milliseconds, |shortest| shortest.min(*milliseconds)));
                 }
-                _ => {}
+                Operation::Receive { .. } => awaited.receivers.push(*number),
+                Operation::Child { .. } | Operation::External | Operation::Step => {}
             }
         }
-        blocked
+        Ok(awaited)
     }
 
-    /// The first of these operations that asks for a signal of this name.
-    pub(super) fn first_receiver(&self, signal: &str, among: &[u32]) -> Option<u32> {
-        let receives = |number: &&u32| matches!(self.get(**number), Operation::Receive { name } if name == signal);
-        among.iter().filter(receives).min().copied()
+    /// Whether the wait that began last names this operation.
+    pub(super) fn is_awaited(&self, number: u32) -> bool {
+        self.slot(number).is_some_and(|slot| slot.awaited_by == self.waits)
     }
 
-    fn get(&self, number: u32) -> &Operation {
-        &self.all[number as usize - 1].0
+    /// The name of the signal that an operation asks for.
+    pub(super) fn signal_of(&self, number: u32) -> Option<&str> {
+        match &self.slot(number)?.operation {
+            Operation::Receive { name } => Some(name),
+            _ => None,
+        }
+    }
+
+    fn slot(&self, number: u32) -> Option<&Slot> {
+        self.all.get(number.checked_sub(1)? as usize)
+    }
+}
+
+impl Awaited {
+    fn add_timer(&mut self, number: u32, due: DateTime<Utc>, horizon: DateTime<Utc>) {
+        if due <= horizon && self.due.is_none_or(|earliest| (due, number) < earliest) {
+            self.due = Some((due, number));
+        }
+        self.blocked.until = Some(self.blocked.until.map_or(due, |until| until.min(due)));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What running tasks say of themselves, written in batches; the answer says whose cancellation was requested.
+//! What running tasks say of themselves, written in batches; the answer says which tasks are cancelled, and which workflows have to end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) async fn beat_until(services: Arc<Services>, stop: CancellationToken)
             () = tokio::time::sleep(INTERVAL) => {}
         }
         let beats = services.tasks.map(|id, task| Beat { id, run: task.run, progress: task.hand_over_progress() });
-        if beats.is_empty() {
+        if beats.is_empty() && services.workflows.is_empty() {
             continue;
         }
         match workers::heartbeat(&services.pool, services.id, &beats).await {
@@ -38,8 +38,12 @@ pub(super) async fn beat_until(services: Arc<Services>, stop: CancellationToken)
     }
 }
 
-/// Tells a task that it is cancelled, and ends it when it has not stopped within the grace period.
+/// Tells a task that it is cancelled, and ends it when it has not stopped within the grace period. A workflow learns of its cancellation by
+/// its inbox: one that is named here has had its time.
 fn request_cancellation(services: &Arc<Services>, id: ExecutionId) {
+    if let Some(workflow) = services.workflows.get(id) {
+        return workflow.stop(Stop::Cancelled);
+    }
     let Some(task) = services.tasks.get(id) else { return };
     if !task.request_cancellation() {
         return;

@@ -37,6 +37,10 @@ impl<T: Clone> Registry<T> {
         Entered { runs: self.0.clone(), id, number }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs().by_id.is_empty()
+    }
+
     pub(crate) fn get(&self, id: ExecutionId) -> Option<T> {
         self.runs().by_id.get(&id).map(|(_, run)| run.clone())
     }

@@ -25,8 +25,11 @@ pub struct WorkerSettings {
     pub poll_interval: Duration,
     /// How long a shutdown waits for what runs.
     pub shutdown_grace: Duration,
-    /// How long a cancelled task may take to stop by itself.
+    /// How long a cancelled task may take to stop by itself. It has nothing to do any more but to leave.
     pub cancel_grace: Duration,
+    /// How long a cancelled workflow may take to end by itself. It may have much to undo, by tasks that are tried again for minutes; cut
+    /// short, it leaves things half undone.
+    pub compensation_grace: Duration,
     /// Workflows that wait in memory.
     pub residents: ResidentSettings,
     /// What runs the guests.
@@ -45,6 +48,7 @@ impl Default for WorkerSettings {
             poll_interval: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(10),
             cancel_grace: Duration::from_secs(10),
+            compensation_grace: Duration::from_secs(3600),
             residents: ResidentSettings::default(),
             runtime: RuntimeSettings::default(),
             inspector: None,

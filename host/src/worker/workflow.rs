@@ -6,7 +6,7 @@ use std::time::Duration;
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites};
 use currant_core::executions::{Failure, Kind, StartOptions};
-use currant_core::ids::FunctionName;
+use currant_core::ids::{FunctionName, WorkerId};
 use currant_core::inbox::News;
 use currant_core::values::Json;
 use currant_core::{inbox, journal as record};
@@ -71,7 +71,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands,
         waiting: tokio::sync::Mutex::new(()),
         logs: logs.clone(),
         stop: stop.clone(),
-        claim: Mutex::new(Claim { claimed: claimed.clone(), hands, _registered: registered }.into()),
+        claim: Mutex::new(Claim { claimed: claimed.clone(), is_signed: false, hands, _registered: registered }.into()),
         over: Mutex::new(None),
         ended: Notify::new(),
     });
@@ -166,6 +166,8 @@ struct WorkflowRun {
 /// What a claim brought, until the run suspends or ends.
 struct Claim {
     claimed: Arc<Claimed>,
+    /// Whether the record says whose run this is.
+    is_signed: bool,
     hands: Hands,
     _registered: Entered<StopFlag>,
 }
@@ -212,10 +214,18 @@ impl WorkflowRun {
         }
     }
 
+    /// This worker's name, for the first entries of a run.
+    fn sign(&self) -> Option<WorkerId> {
+        let mut claim = self.claim.lock().expect("no panic while held");
+        let signed = std::mem::replace(&mut claim.as_mut()?.is_signed, true);
+        (!signed).then_some(self.services.id)
+    }
+
     fn activation(&self, writes: Writes, fate: Fate) -> Activation {
         let Writes { entries, children, cancels, delivered, publish, pin } = writes;
         let claimed = self.claimed();
-        let workflow = WorkflowWrites { chain: claimed.chain, pin, entries, children, cancels, delivered, publish };
+        let worker = if entries.is_empty() { None } else { self.sign() };
+        let workflow = WorkflowWrites { chain: claimed.chain, pin, worker, entries, children, cancels, delivered, publish };
         Activation { workflow: Some(workflow), logs: self.logs.take(), ..activation(&claimed, fate) }
     }
 
@@ -280,7 +290,7 @@ impl WorkflowRun {
         let (id, at) = (claimed.id, claimed.claimed_at);
         self.logs.begin(at);
         let registered = self.services.workflows.enter(id, self.stop.clone());
-        let claim = Claim { claimed: Arc::new(claimed), hands, _registered: registered };
+        let claim = Claim { claimed: Arc::new(claimed), is_signed: false, hands, _registered: registered };
         *self.claim.lock().expect("no panic while held") = Some(claim);
         let news = match news {
             Some(news) => Ok(news),
@@ -354,6 +364,10 @@ impl WorkflowRun {
             return self.nondeterminism(&divergence);
         }
         match returned {
+            Returned::Stopped(Stop::Cancelled) => {
+                let message = "ended by the host: it was cancelled, and did not end by itself in time, or was cancelled again";
+                activation(&claimed, Fate::Ends(Ending::Cancelled(Failure::of_host("cancelled", message, false))))
+            }
             Returned::Stopped(_) => activation(&claimed, Fate::Returned),
             Returned::RateLimited(_) => {
                 let failure = Failure::of_host("trap", "only a task may answer `rate-limited`", false);
@@ -377,7 +391,8 @@ impl WorkflowRun {
             "recorded": divergence.recorded,
             "called": divergence.called,
             "module": claimed.digest.map(|digest| digest.to_string()),
-            "likely_cause": "a branch on something that is not recorded",
+            "after": divergence.after,
+            "likely_cause": divergence.likely_cause,
         });
         failure.details = Json::parse(details.to_string()).ok();
         activation(&claimed, Fate::Ends(Ending::Failed(failure)))

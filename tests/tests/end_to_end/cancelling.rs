@@ -1,11 +1,12 @@
 //! Cancellation, of what has not begun, of tasks, and of workflows.
 
 use anyhow::Result;
-use currant_tests::Stack;
+use currant_tests::{Stack, behaviours};
 use serde_json::json;
 use uuid::Uuid;
 
-async fn cancel(stack: &Stack, id: Uuid) -> Result<String> {
+/// Asks for a cancellation, as any client would.
+pub(crate) async fn cancel(stack: &Stack, id: Uuid) -> Result<String> {
     stack.value(id, "select currant.cancel($1)").await
 }
 
@@ -24,7 +25,9 @@ async fn a_task_that_listens_stops_when_it_is_cancelled() -> Result<()> {
 
 #[tokio::test]
 async fn a_task_that_never_listens_is_ended_after_the_grace_period() -> Result<()> {
-    let (stack, _worker) = Stack::with_behaviours().await?;
+    let stack = Stack::new().await;
+    let _worker = stack.keeping_worker(&[("CURRANT_WORKER_CANCEL_GRACE", "300ms")])?;
+    stack.deploy(&behaviours()).await?;
     let id = stack.start("loop_forever", json!(null)).await?;
     stack.until_status(id, "running").await?;
     cancel(&stack, id).await?;

@@ -8,18 +8,13 @@ mod deploying;
 mod determinism;
 mod everywhere;
 mod examples;
-<<<<<<< HEAD
-mod keys;
-=======
 mod histories;
->>>>>>> proof
+mod keys;
 mod limits;
 mod outcomes;
 mod queues;
 mod residency;
-<<<<<<< HEAD
 mod schedules;
-=======
 mod soak;
->>>>>>> proof
 mod waiting;
+mod workflows;

@@ -1,5 +1,7 @@
 //! Children: started with what their parent decided, under the parent's trace.
 
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 
 use super::{Activation, Batch, NewChild, milliseconds};
@@ -54,6 +56,7 @@ pub(super) async fn start(connection: &mut PgConnection, batch: &Batch<'_>) -> R
         .bind(children.iter().map(|(_, _, child)| json(Json::of(&child.options.tags))).collect::<Vec<_>>())
         .fetch_all(&mut *connection)
         .await?;
+    let started: HashSet<ExecutionId> = started.into_iter().collect();
     let admitted: Vec<_> = children.iter().filter(|(_, _, child)| started.contains(&child.id)).collect();
     sqlx::query(sql::COMMIT_ADMIT_CHILDREN)
         .bind(admitted.iter().map(|(_, _, child)| child.id).collect::<Vec<_>>())

@@ -3,8 +3,9 @@
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
-use super::{Activation, Batch, Fate};
+use super::{Activation, Batch, Fate, WorkflowWrites};
 use crate::Error;
+use crate::ids::WorkerId;
 use crate::journal::JournalRow;
 use crate::sql;
 
@@ -16,6 +17,7 @@ pub(super) async fn append(connection: &mut PgConnection, batch: &Batch<'_>) -> 
         return Ok(());
     }
     let at = |entry: &JournalRow| entry.at.unwrap_or(batch.at);
+    let workers: Vec<_> = batch.workflows().flat_map(|(_, writes)| signatures(writes)).collect();
     sqlx::query(sql::JOURNAL_APPEND)
         .bind(entries.iter().map(|(of, _, _)| of.id).collect::<Vec<_>>())
         .bind(entries.iter().map(|(_, chain, _)| *chain).collect::<Vec<_>>())
@@ -28,9 +30,15 @@ pub(super) async fn append(connection: &mut PgConnection, batch: &Batch<'_>) -> 
         .bind(entries.iter().map(|(_, _, entry)| entry.body.clone()).collect::<Vec<_>>())
         .bind(entries.iter().map(|(_, _, entry)| at(entry)).collect::<Vec<_>>())
         .bind(entries.iter().map(|(of, chain, entry)| entry.checksum(of.id, *chain, at(entry))).collect::<Vec<_>>())
+        .bind(workers)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The worker of each entry: said once in a run, with its first one.
+fn signatures(writes: &WorkflowWrites) -> impl Iterator<Item = Option<WorkerId>> {
+    (0..writes.entries.len()).map(move |index| writes.worker.filter(|_| index == 0))
 }
 
 /// Appends to the journals of runs that only go on. Answers those that are written.
@@ -52,6 +60,8 @@ pub(super) async fn append_alone(connection: &mut PgConnection, batch: &[Activat
         .bind(entries.iter().map(|(_, _, entry)| entry.hash.map(|hash| hash.to_vec())).collect::<Vec<_>>())
         .bind(entries.iter().map(|(_, _, entry)| entry.body.clone()).collect::<Vec<_>>())
         .bind(entries.iter().map(|(_, _, entry)| entry.at).collect::<Vec<_>>())
+        .bind(batch.iter().filter_map(|of| of.workflow.as_ref()).flat_map(signatures).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(of, chain, entry)| entry.checksum_without_time(of.id, *chain)).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     Ok(written)

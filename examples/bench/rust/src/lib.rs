@@ -14,6 +14,10 @@ fn noop(_order: Option<Json>) -> Result<(), Failure> {
 /// So many steps, one after the other, each of which does nothing.
 #[currant::workflow]
 async fn steps(count: u32) -> Result<(), Failure> {
+    steps_of(count).await
+}
+
+async fn steps_of(count: u32) -> Result<(), Failure> {
     for _ in 0..count {
         currant::step("step", || Ok(())).await?;
     }
@@ -27,6 +31,19 @@ async fn tasks(count: u32) -> Result<(), Failure> {
         noop(None).await?;
     }
     Ok(())
+}
+
+/// So many tasks at once.
+#[currant::workflow]
+async fn children(count: u32) -> Result<(), Failure> {
+    currant::try_join_all((0..count).map(|_| noop(None))).await.map(drop)
+}
+
+/// So many steps, one after the other, and then the signal `go`.
+#[currant::workflow]
+async fn steps_and_wait(count: u32) -> Result<(), Failure> {
+    steps_of(count).await?;
+    currant::receive::<Option<Json>>("go").await.map(drop)
 }
 
 /// Waits for the signal `go`.
@@ -45,5 +62,6 @@ mod tests {
     fn nothing_is_done_in_order() {
         assert_eq!(steps(3).run(), Ok(()));
         assert_eq!(tasks(3).run(), Ok(()));
+        assert_eq!(children(3).run(), Ok(()));
     }
 }

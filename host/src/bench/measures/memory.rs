@@ -11,9 +11,9 @@ use super::super::report::{Idle, Report, Waiting};
 use super::super::say;
 use super::Bench;
 
-const WAITING: &str = include_str!("../queries/waiting.sql");
-const OPEN: &str = include_str!("../queries/open_workflows.sql");
-const SIGNAL_ALL: &str = include_str!("../queries/signal_all.sql");
+pub(super) const WAITING: &str = include_str!("../queries/waiting.sql");
+pub(super) const OPEN: &str = include_str!("../queries/open_workflows.sql");
+pub(super) const SIGNAL_ALL: &str = include_str!("../queries/signal_all.sql");
 
 /// Executions in one call.
 const BATCH: u64 = 500;
@@ -62,7 +62,7 @@ impl Bench<'_> {
             enqueue(&self.database.client, "wait", "null", i64::try_from(some)?, None).await?;
             left -= some;
         }
-        self.until(&mut worker, WAITING, workflows).await?;
+        self.until(&mut worker, WAITING, workflows, LOOK_EVERY).await?;
         let seconds_to_wait = began.elapsed().as_secs_f64();
         let (resident_bytes, own_bytes) = (worker.resident(), worker.own());
 
@@ -73,7 +73,7 @@ impl Bench<'_> {
                 break;
             }
         }
-        self.until(&mut worker, OPEN, 0).await?;
+        self.until(&mut worker, OPEN, 0, LOOK_EVERY).await?;
         let seconds_to_end = began.elapsed().as_secs_f64();
         worker.stop().await?;
         let each = |whole: u64, alone: u64| (whole.saturating_sub(alone)) as f64 / workflows.max(1) as f64;
@@ -89,12 +89,19 @@ impl Bench<'_> {
         Ok(())
     }
 
-    async fn until(&self, worker: &mut Workers, count: &'static str, wanted: u64) -> Result<()> {
+    /// Waits until a count is what it should come to.
+    pub(super) async fn until(
+        &self,
+        worker: &mut Workers,
+        count: &'static str,
+        wanted: u64,
+        look_every: Duration,
+    ) -> Result<()> {
         let began = Instant::now();
         while sqlx::query_scalar::<_, i64>(count).fetch_one(&self.database.client).await? != wanted as i64 {
             worker.check()?;
             ensure!(began.elapsed() < PATIENCE, "the workflows do not come to where they should");
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(look_every).await;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use currant::{Failure, Json, RetryPolicy};
+use currant::{Failure, FuturesUnordered, Json, RetryPolicy, StreamExt};
 use serde::{Deserialize, Serialize};
 
 use crate::liveness::sleep;
@@ -70,6 +70,23 @@ async fn fan_out_joined(tasks: u32) -> Result<Vec<u32>, Failure> {
     let numbers: Result<Vec<_>, _> = (0..tasks).map(|number| Json::of(&number)).collect();
     let results = currant::try_join_all(numbers?.into_iter().map(echo)).await?;
     results.iter().map(Json::read).collect()
+}
+
+/// The same as a stream of outcomes, each of which is taken as it comes. Answers the sum.
+#[currant::workflow]
+async fn fan_out_streamed(tasks: u32) -> Result<u32, Failure> {
+    let calls: Result<FuturesUnordered<_>, Failure> = (0..tasks).map(|number| Ok(echo(Json::of(&number)?))).collect();
+    let (mut calls, mut sum) = (calls?, 0);
+    while let Some(result) = calls.next().await {
+        sum += result?.read::<u32>()?;
+    }
+    Ok(sum)
+}
+
+/// Sleeps in a task under a key: whoever calls with the same key waits for the same task.
+#[currant::workflow]
+async fn share(key: String, milliseconds: u64) -> Result<u64, Failure> {
+    sleep(milliseconds).task_id(key).await
 }
 
 /// Two tasks at once, by `join!`.

@@ -2,7 +2,7 @@
 //!
 //! Tasks: `outcomes` (how they end) · `misdeeds` (what the sandbox must survive) · `outside` and `network` (what they can reach) ·
 //! `liveness`.
-//! Workflows: `calls` · `waiting` · `recorded` (steps, clocks, random) · `refused` (what a workflow must not) · `lifecycle`.
+//! Workflows: `calls` · `waiting` · `recorded` (steps, clocks, random) · `sources` (all of these, by WASI) · `refused` (what a workflow must not) · `lifecycle`.
 #![forbid(unsafe_code)]
 
 mod calls;
@@ -14,6 +14,7 @@ mod outcomes;
 mod outside;
 mod recorded;
 mod refused;
+mod sources;
 mod waiting;
 
 currant::module!();

@@ -21,6 +21,32 @@ async fn compensate(what: String) -> Result<(), Failure> {
     done
 }
 
+/// Cancelled, it takes so long to take back what it did.
+#[currant::workflow]
+async fn compensate_for(milliseconds: u64) -> Result<(), Failure> {
+    let done = currant::sleep(Duration::from_secs(3600)).await;
+    if currant::is_cancelled() {
+        currant::publish(&"undoing");
+        currant::sleep(Duration::from_millis(milliseconds)).await?;
+    }
+    done
+}
+
+/// Cancelled, it computes, and never yields.
+#[currant::workflow]
+async fn compute_when_cancelled() -> Result<(), Failure> {
+    let done = currant::sleep(Duration::from_secs(3600)).await;
+    currant::step("endless", || {
+        let mut turns = 0_u64;
+        while currant::is_cancelled() {
+            turns = std::hint::black_box(turns.wrapping_add(1));
+        }
+        Ok(turns)
+    })
+    .await?;
+    done
+}
+
 /// Cancelled, it ends well all the same, and answers what it saw.
 #[currant::workflow]
 async fn survive_cancellation() -> Result<String, Failure> {

@@ -1,0 +1,2 @@
+-- $1 module
+delete from currant.grants where module = $1;
