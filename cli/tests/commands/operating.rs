@@ -151,8 +151,8 @@ async fn a_retry_says_where_a_workflow_goes_on() {
             "delete from currant.ready where id = '{id}';
              delete from currant.workflows where id = '{id}';
              delete from currant.journal where workflow_id = '{id}';
-             insert into currant.journal (workflow_id, chain, position, run, kind, operation, name, body, at)
-             values ('{id}', 1, 0, 1, 'started', null, null, '1', currant.now()), ('{id}', 1, 1, 1, '{kind}', 1, 's', '1', currant.now());
+             insert into currant.journal (workflow_id, chain, position, run, sum, kind, operation, name, body, at)
+             values ('{id}', 1, 0, 1, 0, 'started', null, null, '1', currant.now()), ('{id}', 1, 1, 1, 0, '{kind}', 1, 's', '1', currant.now());
              insert into currant.outcomes (id, status, kind, failure, attempt, run, chain)
              values ('{id}', 'failed', 'workflow', {FAILURE}, 1, 1, 1)"
         ))
