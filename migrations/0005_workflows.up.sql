@@ -17,6 +17,8 @@ create table currant.workflows (
     -- The input of a later chain; null: that of the request.
     input            json,
     progress         json,
+    -- What its author should know: that its journal is nearly full. One line for each limit that is near.
+    warning          text,
     next_arrival     integer not null default 1,
     cancel_requested boolean not null default false,
     -- The total timeout: ends as timed_out if it is still open then.

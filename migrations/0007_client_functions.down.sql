@@ -14,5 +14,7 @@ drop function currant.cancel(uuid);
 drop function currant.signal(uuid, text, json, text);
 drop function currant.enqueue_many;
 drop function currant.enqueue;
+drop function currant.check_value(json, text);
+drop function currant.payload_bytes();
 drop function currant.claim_key(text, uuid);
 drop function currant.status_of(uuid);

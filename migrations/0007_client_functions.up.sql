@@ -47,6 +47,26 @@ $$;
 comment on function currant.claim_key(text, uuid) is
     'Gives the key to the candidate if it is free, or if its holder failed, was cancelled or timed out; otherwise answers the holder.';
 
+-- Bytes of a value, as JSON text. It goes through Postgres several times, and a replay reads all values of a workflow at once.
+create function currant.payload_bytes() returns integer
+    language sql immutable
+as $$ select 4194304; $$;
+comment on function currant.payload_bytes() is 'How large a value may be, in bytes of its JSON text: an input, a result, a signal.';
+
+create function currant.check_value(value json, what text) returns void
+    language plpgsql immutable
+as $$
+begin
+    if octet_length(value::text) > currant.payload_bytes() then
+        raise exception '% has % bytes, and may have %', what, octet_length(value::text), currant.payload_bytes()
+            using errcode = 'CU400', hint = 'store it elsewhere, and send its address';
+    end if;
+    perform value::jsonb;
+end;
+$$;
+comment on function currant.check_value(json, text) is
+    'Refuses a value that is too large, and what the view could not show: \u0000, and numbers that numeric does not hold.';
+
 create function currant.enqueue(
     function text,
     input json default 'null',
@@ -100,8 +120,7 @@ begin
         raise exception 'trace_context is not valid'
             using errcode = 'CU400', hint = 'for example {"trace_id": "32 hexadecimal digits", "baggage": {"tenant": "a"}}';
     end if;
-    -- Refuses what the view could not show: \u0000, and numbers that numeric does not hold.
-    perform enqueue.input::jsonb;
+    perform currant.check_value(enqueue.input, 'the input');
 
     if enqueue.task_id is not null then
         holder := currant.claim_key(enqueue.task_id, new_id);
@@ -169,6 +188,9 @@ begin
         raise exception 'the function name % is not valid', coalesce(quote_literal(enqueue_many.function), 'null')
             using errcode = 'CU400', hint = 'names are 1 to 100 of a-z 0-9 _ . -';
     end if;
+    -- In place, and by the function only what it refuses: calling it costs more than all the rest of a row's checks.
+    perform currant.check_value(value, 'an input') from unnest(inputs) as value
+    where octet_length(value::text) > currant.payload_bytes();
     perform value::jsonb from unnest(inputs) as value;
     select * into offered from currant.functions where functions.name = enqueue_many.function;
     named_queue := coalesce(enqueue_many.queue, offered.queue, 'default');
@@ -199,7 +221,7 @@ begin
     if coalesce(signal.name, '') = '' or octet_length(signal.name) > 255 then
         raise exception 'a signal needs a name of 1 to 255 bytes' using errcode = 'CU400';
     end if;
-    perform signal.payload::jsonb;
+    perform currant.check_value(signal.payload, 'the payload');
 
     perform from currant.workflows where workflows.id = signal.id for update;
     if not found then
@@ -436,6 +458,7 @@ create function currant.complete(token text, result json default 'null') returns
     language plpgsql volatile
 as $$
 begin
+    perform currant.check_value(result, 'the result');
     perform currant.settle(token, coalesce(result, 'null'), null);
 end;
 $$;
@@ -449,6 +472,7 @@ begin
         raise exception 'a failure is an object with at least a message'
             using errcode = 'CU400', hint = 'for example {"code": "declined", "message": "the card was declined"}';
     end if;
+    perform currant.check_value(failure, 'the failure');
     perform currant.settle(token, null, json_build_object(
         'code', coalesce(failure ->> 'code', 'failed'), 'message', failure ->> 'message', 'details', failure -> 'details',
         'retryable', false));

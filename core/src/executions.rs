@@ -54,7 +54,7 @@ pub struct Failure {
 }
 
 /// Codes that the host uses itself; see `wit/types.wit`.
-const HOST_CODES: [&str; 9] = [
+const HOST_CODES: [&str; 18] = [
     "cancelled",
     "timed-out",
     "trap",
@@ -63,6 +63,15 @@ const HOST_CODES: [&str; 9] = [
     "nondeterminism",
     "invalid-value",
     "limit-exceeded",
+    "cpu-limit",
+    "output-limit",
+    "payload-limit",
+    "operations-limit",
+    "journal-length-limit",
+    "journal-bytes-limit",
+    "stack-limit",
+    "table-limit",
+    "handle-limit",
     "module-unavailable",
 ];
 
@@ -282,6 +291,8 @@ pub struct Execution {
     pub ended_at: Option<DateTime<Utc>>,
     /// What it said of its progress last.
     pub progress: Option<Json>,
+    /// What its author should know while it is open: that its journal is nearly full.
+    pub warning: Option<String>,
     /// Whether somebody asked for its cancellation.
     pub cancel_requested: bool,
     /// The digest of the component that ran it last.

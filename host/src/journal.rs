@@ -13,6 +13,7 @@
 //! Invariant: nothing in here does I/O, reads a clock, or draws a random number that does not follow from the execution's id. Same
 //! record, same news, same calls: same answers.
 
+mod budget;
 mod codec;
 mod divergence;
 mod entry;
@@ -28,6 +29,8 @@ use currant_core::inbox::{News, NewsKind};
 use currant_core::journal::JournalRow;
 use currant_core::values::Json;
 
+use self::budget::Budget;
+pub use self::budget::JournalLimits;
 pub use self::codec::Corrupted;
 pub use self::divergence::{Divergence, Fault};
 pub use self::entry::{Call, Entry, hash_of};
@@ -58,6 +61,7 @@ pub struct Journal {
     /// The latest time that the database told: timers up to it are due.
     horizon: DateTime<Utc>,
     writes: Writes,
+    budget: Budget,
 }
 
 /// What a run decided and has not yet written.
@@ -73,6 +77,8 @@ pub struct Writes {
     pub delivered: Vec<i32>,
     /// What the workflow published last.
     pub publish: Option<Json>,
+    /// That the journal is nearly full, said once for each of its limits.
+    pub warning: Option<String>,
     /// The component to pin the workflow to, with its first entry.
     pub pin: Option<Digest>,
 }
@@ -126,7 +132,9 @@ impl Journal {
         digest: Digest,
         record: Vec<JournalRow>,
         claimed_at: DateTime<Utc>,
+        limits: JournalLimits,
     ) -> Result<Journal, Corrupted> {
+        let mut budget = Budget::of(limits, &record);
         let mut record = codec::decode(record)?;
         let mut writes = Writes::default();
         let (now, position) = match record.pop_front() {
@@ -135,6 +143,7 @@ impl Journal {
             None => {
                 writes.pin = Some(digest);
                 writes.entries.push(codec::encode(0, &Entry::Started { at: claimed_at, digest }));
+                budget = Budget::of(limits, &writes.entries);
                 (claimed_at, 1)
             }
         };
@@ -152,6 +161,7 @@ impl Journal {
             seen: 0,
             horizon: claimed_at,
             writes,
+            budget,
         })
     }
 
@@ -310,7 +320,7 @@ impl Journal {
         if self.replaying() {
             self.wait_replayed(operations, tell_cancellation)
         } else {
-            Ok(self.wait_live(operations, tell_cancellation))
+            self.wait_live(operations, tell_cancellation)
         }
     }
 
@@ -318,6 +328,7 @@ impl Journal {
     pub fn begin_step(&mut self, name: String) -> Result<BeganStep, Fault> {
         self.outside_steps("begin-step")?;
         let Some(next) = self.record.front() else {
+            self.budget.has_room().map_err(Fault::Exceeded)?;
             self.step = Some((self.operations.next(), name));
             return Ok(BeganStep::Runs);
         };
@@ -338,8 +349,7 @@ impl Journal {
         let Some((operation, name)) = self.leave_step() else {
             return Err(Fault::Refused("end-step: no step has begun".into()));
         };
-        self.record_new(Entry::Step { operation, name, outcome });
-        Ok(())
+        self.record_new(Entry::Step { operation, name, outcome })
     }
 
     /// The guest returned: nothing on record may be left over.
@@ -360,7 +370,7 @@ impl Journal {
         };
         match self.record.front() {
             None => {
-                self.record_new(Entry::Called { operation, call, at: None });
+                self.record_new(Entry::Called { operation, call, at: None })?;
                 Ok(true)
             }
             Some(Entry::Called { operation: recorded_operation, call: recorded, .. })
@@ -396,7 +406,7 @@ impl Journal {
     }
 
     /// The earliest of what has arrived and of the timers that are due, by the database's time.
-    fn wait_live(&mut self, operations: &[u32], tell_cancellation: bool) -> Wait {
+    fn wait_live(&mut self, operations: &[u32], tell_cancellation: bool) -> Result<Wait, Fault> {
         self.discard_useless_news();
         let timer = self.operations.due(operations, self.horizon);
         let mine = |item: &News| match item.kind {
@@ -407,33 +417,33 @@ impl Journal {
         match (timer, first) {
             (Some((operation, due)), first) if first.is_none_or(|first| due <= self.news[first].at) => {
                 let outcome = Outcome::Completed("null".into());
-                self.record_new(Entry::Delivered { operation, signal: None, outcome: outcome.clone(), at: due });
+                self.record_new(Entry::Delivered { operation, signal: None, outcome: outcome.clone(), at: due })?;
                 self.deliver(operation, due);
-                Wait::Delivered { operation, outcome }
+                Ok(Wait::Delivered { operation, outcome })
             }
             (_, Some(first)) => self.take_news(first, operations),
-            _ => Wait::Blocked(self.operations.blocked(operations)),
+            _ => Ok(Wait::Blocked(self.operations.blocked(operations))),
         }
     }
 
-    fn take_news(&mut self, index: usize, operations: &[u32]) -> Wait {
+    fn take_news(&mut self, index: usize, operations: &[u32]) -> Result<Wait, Fault> {
         let operation = self.operation_for(&self.news[index], operations);
         let News { arrival, kind, at } = self.news.remove(index).expect("the index is that of an item");
         self.writes.delivered.push(arrival);
         let (signal, outcome) = match kind {
             NewsKind::Cancel => {
-                self.record_new(Entry::Cancelled { at });
+                self.record_new(Entry::Cancelled { at })?;
                 self.now = self.now.max(at);
                 self.cancelled = true;
-                return Wait::Cancelled;
+                return Ok(Wait::Cancelled);
             }
             NewsKind::Completion { outcome, .. } => (None, outcome.into()),
             NewsKind::Signal { name, payload } => (Some(name), Outcome::Completed(payload.into_string())),
         };
         let target = operation.expect("the caller found this item by its operation");
-        self.record_new(Entry::Delivered { operation: target, signal, outcome: outcome.clone(), at });
+        self.record_new(Entry::Delivered { operation: target, signal, outcome: outcome.clone(), at })?;
         self.deliver(target, at);
-        Wait::Delivered { operation: target, outcome }
+        Ok(Wait::Delivered { operation: target, outcome })
     }
 
     /// The operation to which a piece of news would be delivered now.
@@ -477,9 +487,16 @@ impl Journal {
         Some((operation, name))
     }
 
-    fn record_new(&mut self, entry: Entry) {
-        self.writes.entries.push(codec::encode(self.position, &entry));
+    /// Every new entry passes here.
+    fn record_new(&mut self, entry: Entry) -> Result<(), Fault> {
+        let row = codec::encode(self.position, &entry);
+        for warning in self.budget.take(&row).map_err(Fault::Exceeded)? {
+            let said = self.writes.warning.take().map(|said| said + "\n");
+            self.writes.warning = Some(said.unwrap_or_default() + &warning);
+        }
+        self.writes.entries.push(row);
         self.position += 1;
+        Ok(())
     }
 
     fn pass(&mut self) {

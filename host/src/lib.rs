@@ -20,6 +20,7 @@ pub mod error;
 pub mod guest;
 mod imports;
 pub mod journal;
+pub mod limit;
 mod maintenance;
 mod retention;
 pub mod runtime;

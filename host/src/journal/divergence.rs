@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::limit::LimitExceeded;
+
 /// Why a call of the guest is not answered. It ends the run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
@@ -9,6 +11,8 @@ pub enum Fault {
     Refused(String),
     /// The call is not the one on record.
     Diverged(Divergence),
+    /// The journal is full.
+    Exceeded(LimitExceeded),
 }
 
 /// A replayed run did something else than the run that was recorded.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use currant_core::ids::QueueName;
 use currant_core::queues::QueueSettings;
 
+use crate::journal::JournalLimits;
 use crate::runtime::RuntimeSettings;
 
 /// The settings of a worker, with defaults for a small machine.
@@ -27,6 +28,10 @@ pub struct WorkerSettings {
     pub shutdown_grace: Duration,
     /// How long a cancelled task may take to stop by itself.
     pub cancel_grace: Duration,
+    /// How long an attempt may take that has no timeout of its own, and how long a workflow may hold its slot.
+    pub time_limit: Duration,
+    /// How much the journal of a workflow may hold.
+    pub journal: JournalLimits,
     /// Workflows that wait in memory.
     pub residents: ResidentSettings,
     /// What runs the guests.
@@ -45,6 +50,8 @@ impl Default for WorkerSettings {
             poll_interval: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(10),
             cancel_grace: Duration::from_secs(10),
+            time_limit: Duration::from_secs(24 * 3_600),
+            journal: JournalLimits::default(),
             residents: ResidentSettings::default(),
             runtime: RuntimeSettings::default(),
             inspector: None,

@@ -143,8 +143,14 @@ async fn watch(
 ) -> Option<Returned> {
     let mut running = std::pin::pin!(running);
     let started = tokio::time::Instant::now();
-    let end = started + limit.unwrap_or(Duration::from_secs(365 * 24 * 3600));
     let heartbeat = claimed.timeouts.heartbeat_ms.map(Duration::from_millis);
+    let (end, too_late) = match limit {
+        Some(limit) => (limit, Stop::TimedOut),
+        // Heartbeats are its timeout.
+        None if heartbeat.is_some() => (Duration::from_secs(365 * 24 * 3600), Stop::TimedOut),
+        None => (services.settings.time_limit, Stop::TimeLimit),
+    };
+    let end = started + end;
     let mut flush = tokio::time::interval_at(started + FLUSH, heartbeat.map_or(FLUSH, |h| h.min(FLUSH)));
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stopped_since: Option<tokio::time::Instant> = None;
@@ -152,7 +158,7 @@ async fn watch(
         tokio::select! {
             biased;
             returned = &mut running => return Some(returned),
-            () = tokio::time::sleep_until(end), if task.stop.reason().is_none() => task.stop.stop(Stop::TimedOut),
+            () = tokio::time::sleep_until(end), if task.stop.reason().is_none() => task.stop.stop(too_late),
             _ = flush.tick() => {
                 if heartbeat.is_some_and(|allowed| task.silent_for() > allowed) {
                     task.stop.stop(Stop::TimedOut);

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
+mod bare;
 mod cache;
 mod hostile;
 mod imports;

@@ -10,6 +10,7 @@
 
 mod clock;
 mod installation;
+mod own_server;
 mod server;
 mod template;
 
@@ -19,6 +20,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Pg
 use uuid::Uuid;
 
 pub use self::clock::Clock;
+pub use self::own_server::OwnServer;
 
 /// Connections of a test's pool; `connect` gives others, to be stepped by hand.
 const CONNECTIONS: u32 = 20;
@@ -37,6 +39,13 @@ impl TestDatabase {
     /// A fresh database with Currant's schema.
     pub async fn new() -> TestDatabase {
         TestDatabase::of(true).await.expect("a test needs a database")
+    }
+
+    /// A fresh database with Currant's schema, on a server of the test's own. The server must outlive it.
+    pub async fn on(server: &OwnServer) -> TestDatabase {
+        let options = server.options();
+        let connection = options.connect().await.expect("the test's server accepts connections");
+        TestDatabase::make(true, connection, options).await.expect("a test needs a database")
     }
 
     /// A fresh database with nothing in it.
@@ -65,7 +74,11 @@ impl TestDatabase {
     }
 
     async fn of(migrated: bool) -> Result<TestDatabase> {
-        let (mut server, server_options) = server::connect().await?;
+        let (server, options) = server::connect().await?;
+        TestDatabase::make(migrated, server, options).await
+    }
+
+    async fn make(migrated: bool, mut server: PgConnection, server_options: PgConnectOptions) -> Result<TestDatabase> {
         let name = format!("currant_test_{}", Uuid::now_v7().simple());
         let template = if migrated { template::ensure(&mut server, &server_options).await? } else { "template0".into() };
         server
