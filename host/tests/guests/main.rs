@@ -8,6 +8,8 @@ mod cache;
 mod hostile;
 mod imports;
 mod inspection;
+mod isolation;
 mod network;
+mod wasi;
 mod workflows;
 mod world;
