@@ -22,6 +22,7 @@ mod imports;
 pub mod journal;
 pub mod limit;
 mod maintenance;
+mod outage;
 mod retention;
 pub mod runtime;
 mod schedules;

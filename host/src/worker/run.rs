@@ -41,6 +41,10 @@ pub(crate) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands)
                 Kind::Task => task::run(services, claimed, hands, module).await,
                 Kind::Workflow => workflow::run(services, claimed, hands, module).await,
             },
+            Err(unavailable) if unavailable.is_for_now => {
+                debug!(module.digest = %digest, error = causes(&unavailable), "the module cannot be read now; it goes back");
+                settle(&services, activation(&claimed, Fate::Returned)).await;
+            }
             Err(unavailable) => {
                 warn!(module.digest = %digest, error = causes(&unavailable), "the module cannot be loaded");
                 let failure = Failure::of_host("module-unavailable", format!("module {digest}: {unavailable}"), true);

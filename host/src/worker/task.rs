@@ -14,6 +14,7 @@ use tracing::debug;
 use super::logs::{FLUSH, Logs};
 use super::run::{activation, after_failure, call, fate_of, settle};
 use super::services::{Hands, Services};
+use crate::error::causes;
 use crate::guest::{Returned, Role, Stop, StopFlag, TaskCalls};
 use crate::runtime::Module;
 
@@ -91,6 +92,10 @@ impl TaskCalls for TaskRun {
 pub(super) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Hands, module: Arc<Module>) {
     let grants = match services.grants(claimed.module.as_deref()).await {
         Ok(grants) => grants,
+        Err(error) if error.is_retryable() => {
+            debug!(error = causes(&error), "its grants cannot be read now; it goes back");
+            return settle(&services, activation(&claimed, Fate::Returned)).await;
+        }
         Err(error) => {
             let failure = Failure::of_host("module-unavailable", format!("its grants cannot be read: {error}"), true);
             return settle(&services, activation(&claimed, after_failure(&claimed, failure))).await;

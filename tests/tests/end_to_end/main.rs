@@ -6,6 +6,7 @@ mod crashes;
 mod deploying;
 mod determinism;
 mod examples;
+mod faults;
 mod isolation;
 mod limits;
 mod outcomes;
