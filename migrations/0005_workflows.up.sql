@@ -17,6 +17,8 @@ create table currant.workflows (
     -- The input of a later chain; null: that of the request.
     input            json,
     progress         json,
+    -- What its author should know: that its journal is nearly full. One line for each limit that is near.
+    warning          text,
     next_arrival     integer not null default 1,
     -- When its cancellation was requested; -infinity once it was cancelled again, and has no grace any more.
     cancel_requested_at timestamptz,

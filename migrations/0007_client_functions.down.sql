@@ -20,5 +20,6 @@ drop function currant.enqueue;
 drop function currant.start;
 drop function currant.check_request;
 drop function currant.check_value(json, text);
+drop function currant.payload_bytes();
 drop function currant.claim_key(text, uuid);
 drop function currant.status_of(uuid);

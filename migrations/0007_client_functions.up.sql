@@ -47,22 +47,28 @@ $$;
 comment on function currant.claim_key(text, uuid) is
     'Gives the key to the candidate if it is free, or if its holder failed, was cancelled or timed out; otherwise answers the holder.';
 
+-- Bytes of a value, as JSON text. It goes through Postgres several times, and a replay reads all values of a workflow at once.
+create function currant.payload_bytes() returns integer
+    language sql immutable
+as $$ select 4194304; $$;
+comment on function currant.payload_bytes() is 'How large a value may be, in bytes of its JSON text: an input, a result, a signal.';
+
 -- What is asked for must be storable, and readable for everybody who looks at it later: a value of one caller that the claim, a list or a
 -- deployment could not read would stop all others.
 create function currant.check_value(value json, what text) returns void
     language plpgsql immutable
 as $$
 begin
+    if octet_length(value::text) > currant.payload_bytes() then
+        raise exception '% has % bytes, and may have %', what, octet_length(value::text), currant.payload_bytes()
+            using errcode = 'CU400', hint = 'store it elsewhere, and send its address';
+    end if;
     -- Refuses what the view could not show: \u0000, and numbers that numeric does not hold.
     perform value::jsonb;
-    if pg_column_size(value) > 4194304 then
-        raise exception '% has % bytes; 4194304 are allowed', what, pg_column_size(value)
-            using errcode = 'CU400', hint = 'store it elsewhere, and pass where';
-    end if;
 end;
 $$;
 comment on function currant.check_value(json, text) is
-    'Refuses a value that could not be shown, or that is larger than what functions may return by default.';
+    'Refuses a value that could not be shown, or that is larger than what anybody accepts.';
 
 create function currant.check_request(
     function text, queue text, run_at timestamptz, priority integer, timeout interval, queue_timeout interval, total_timeout interval,

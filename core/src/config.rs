@@ -112,8 +112,32 @@ settings! {
         /// How long a cancelled workflow may take to undo what it did. Then it is ended, wherever it stands: long enough for tasks that are
         /// tried again. Cancelling it a second time ends it sooner.
         compensation_grace: Duration = "1h", env::WORKER_COMPENSATION_GRACE;
-        /// How much memory one execution may use. More ends it with the code `out-of-memory`.
+        /// How much memory one execution may use. Python starts at 20 MB, JavaScript at 15, Rust at 1. More ends it with the code `out-of-memory`.
         memory_limit: Size = "256MiB", env::WORKER_MEMORY_LIMIT;
+        /// How long an attempt of a task may take that has no timeout of its own, and how long a workflow may hold a slot without waiting.
+        /// So nothing that hangs holds its slot for ever. More ends it with the code `timed-out`.
+        time_limit: Duration = "1d", env::WORKER_TIME_LIMIT;
+        /// How long an attempt of a task, or a step, may compute; waiting does not count. More is a loop without an end, and ends it
+        /// with the code `cpu-limit`.
+        cpu_limit: Duration = "1h", env::WORKER_CPU_LIMIT;
+        /// How long a workflow may compute without waiting. It only coordinates: long work belongs into a task. More ends it with the
+        /// code `cpu-limit`.
+        workflow_cpu_limit: Duration = "1m", env::WORKER_WORKFLOW_CPU_LIMIT;
+        /// How many bytes an attempt may write to stdout, stderr and the log, kept or not. More is a loop, and no log; it ends it with the
+        /// code `output-limit`.
+        output_limit: Size = "32MiB", env::WORKER_OUTPUT_LIMIT;
+        /// How many bytes of log lines are kept of one attempt. What follows is dropped, and a last line says so: a talkative execution is
+        /// not a wrong one.
+        log_limit: Size = "1MiB", env::WORKER_LOG_LIMIT;
+        /// How many operations (tasks, timers, signals, steps) a workflow may start before it continues as new: each of them is read again
+        /// at every replay. At 80 % it is warned, more ends it with the code `operations-limit`.
+        operations_limit: u32 = "20000", env::WORKER_OPERATIONS_LIMIT;
+        /// How many entries its journal may have. An operation takes two, or one if it is a step. At 80 % it is warned, more ends it with
+        /// the code `journal-length-limit`.
+        journal_length_limit: u32 = "50000", env::WORKER_JOURNAL_LENGTH_LIMIT;
+        /// How many bytes its journal may have: the results and signals that it was given. A replay holds all of them in memory. At 80 % it
+        /// is warned, more ends it with the code `journal-bytes-limit`.
+        journal_bytes_limit: Size = "64MiB", env::WORKER_JOURNAL_BYTES_LIMIT;
         /// How many workflows that wait it keeps in memory, so that they go on without being replayed. `0` keeps none.
         resident_count: Count = "1000", env::WORKER_RESIDENT_COUNT;
         /// Beyond so much memory of its own it drops waiting workflows, those first that wait longest. Nothing is lost by it. What all instances of a

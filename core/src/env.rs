@@ -23,6 +23,22 @@ pub const WORKER_CANCEL_GRACE: &str = "CURRANT_WORKER_CANCEL_GRACE";
 pub const WORKER_COMPENSATION_GRACE: &str = "CURRANT_WORKER_COMPENSATION_GRACE";
 /// How much memory one execution may use.
 pub const WORKER_MEMORY_LIMIT: &str = "CURRANT_WORKER_MEMORY_LIMIT";
+/// How long one execution may hold a slot.
+pub const WORKER_TIME_LIMIT: &str = "CURRANT_WORKER_TIME_LIMIT";
+/// How long a task or a step may compute.
+pub const WORKER_CPU_LIMIT: &str = "CURRANT_WORKER_CPU_LIMIT";
+/// How long a workflow may compute between two waits.
+pub const WORKER_WORKFLOW_CPU_LIMIT: &str = "CURRANT_WORKER_WORKFLOW_CPU_LIMIT";
+/// How much an execution may say.
+pub const WORKER_OUTPUT_LIMIT: &str = "CURRANT_WORKER_OUTPUT_LIMIT";
+/// How much of what an execution says is kept.
+pub const WORKER_LOG_LIMIT: &str = "CURRANT_WORKER_LOG_LIMIT";
+/// How many operations a workflow may start.
+pub const WORKER_OPERATIONS_LIMIT: &str = "CURRANT_WORKER_OPERATIONS_LIMIT";
+/// How many entries a workflow's journal may have.
+pub const WORKER_JOURNAL_LENGTH_LIMIT: &str = "CURRANT_WORKER_JOURNAL_LENGTH_LIMIT";
+/// How many bytes a workflow's journal may have.
+pub const WORKER_JOURNAL_BYTES_LIMIT: &str = "CURRANT_WORKER_JOURNAL_BYTES_LIMIT";
 /// How many waiting workflows a worker keeps in memory.
 pub const WORKER_RESIDENT_COUNT: &str = "CURRANT_WORKER_RESIDENT_COUNT";
 /// Beyond how much memory of its own a worker drops waiting workflows.

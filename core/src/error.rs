@@ -48,7 +48,20 @@ impl Error {
             _ => false,
         }
     }
+
+    /// Whether nobody is there who could do it: the database is away, starts or stops, or has no connection left.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Error::Database(error) | Error::UnknownCommit(error) => {
+                connection_broke(error)
+                    || error.as_database_error().and_then(|error| error.code()).as_deref() == Some(TOO_MANY_CONNECTIONS)
+            }
+            _ => false,
+        }
+    }
 }
+
+const TOO_MANY_CONNECTIONS: &str = "53300";
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {

@@ -62,7 +62,7 @@ fn details<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
 }
 
 /// Codes that the host uses itself; see `wit/types.wit`.
-const HOST_CODES: [&str; 10] = [
+const HOST_CODES: [&str; 19] = [
     "cancelled",
     "timed-out",
     "trap",
@@ -72,6 +72,15 @@ const HOST_CODES: [&str; 10] = [
     "journal-corrupt",
     "invalid-value",
     "limit-exceeded",
+    "cpu-limit",
+    "output-limit",
+    "payload-limit",
+    "operations-limit",
+    "journal-length-limit",
+    "journal-bytes-limit",
+    "stack-limit",
+    "table-limit",
+    "handle-limit",
     "module-unavailable",
 ];
 
@@ -291,6 +300,8 @@ pub struct Execution {
     pub ended_at: Option<DateTime<Utc>>,
     /// What it said of its progress last.
     pub progress: Option<Json>,
+    /// What its author should know while it is open: that its journal is nearly full.
+    pub warning: Option<String>,
     /// Whether somebody asked for its cancellation.
     pub cancel_requested: bool,
     /// The digest of the component that ran it last.

@@ -8,6 +8,12 @@ pub const LOSSES_IN_A_ROW: i16 = 5;
 /// Inspections that may begin without an answer before a component is refused: one crash may be the machine's fault, two are the component's.
 pub const INSPECTIONS: i16 = 2;
 
+/// Bytes of a value, as JSON text: of an input, a result, a signal, what a step or `external` answers, progress. A value goes through Postgres
+/// several times, and a workflow's replay reads all of its own at once: larger things belong into a store of their own, and their address
+/// into the value. Not a setting, because what one worker accepts another one must be able to read; clients are held to it by
+/// `currant.payload_bytes()`.
+pub const PAYLOAD_BYTES: usize = 4 << 20;
+
 /// Bytes of a component. Python modules have 22 MB; Postgres sends a value of up to 1 GB, and holds it in memory several times.
 pub const COMPONENT_BYTES: usize = 128 << 20;
 

@@ -29,8 +29,10 @@ pub mod currant {
                 /// What kind of failure, for programs: for example the class of the exception. At most 255 bytes.
                 ///
                 /// The host uses these itself: `cancelled`, `timed-out`, `trap`, `out-of-memory`, `worker-lost`, `nondeterminism`,
-                /// `journal-corrupt`, `invalid-value`, `limit-exceeded`, `module-unavailable`. The SDKs use, all of them alike: `invalid-input`,
-                /// `invalid-result`, `unknown-function`, `stuck` (a workflow that waits for nothing that can happen) and `not-in-workflow`.
+                /// `journal-corrupt`, `invalid-value`, `module-unavailable`, and of its limits `cpu-limit`, `output-limit`, `payload-limit`,
+                /// `operations-limit`, `journal-length-limit`, `journal-bytes-limit`, `stack-limit`, `table-limit`, `handle-limit` and `limit-exceeded`;
+                /// the message says which setting. The SDKs use, all of them alike: `invalid-input`, `invalid-result`,
+                /// `unknown-function`, `stuck` (a workflow that waits for nothing that can happen) and `not-in-workflow`.
                 pub code: _rt::String,
                 /// What happened, for people.
                 pub message: _rt::String,
@@ -111,7 +113,7 @@ pub mod currant {
             pub struct Timeouts {
                 /// From enqueue to the first claim.
                 pub queue: ::core::option::Option<Milliseconds>,
-                /// One attempt, from its claim.
+                /// One attempt, from its claim. Without any of these the worker's `worker.time_limit` holds, a day.
                 pub attempt: ::core::option::Option<Milliseconds>,
                 /// Between two heartbeats of a task.
                 pub heartbeat: ::core::option::Option<Milliseconds>,
@@ -463,7 +465,7 @@ pub mod currant {
         ///   after everything that the run decided before is committed.
         ///
         /// Functions that only start an operation return at once and never suspend. `wait` and `begin-step` may.
-        /// Beyond the limits on operations and journal size a run fails with `limit-exceeded`, naming the setting.
+        /// Beyond the limits on operations and on its journal a run fails with a code of its own (`operations-limit` …), naming the setting.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod workflow {
             #[used]

@@ -126,6 +126,8 @@ pub enum Stop {
     Cancelled = 2,
     /// The run is no longer ours, or the worker stops.
     Abandoned = 3,
+    /// It held its slot for longer than anything may.
+    TimeLimit = 4,
 }
 
 /// Asks a guest to stop, from any thread.
@@ -162,6 +164,7 @@ impl StopFlag {
             1 => Some(Stop::TimedOut),
             2 => Some(Stop::Cancelled),
             3 => Some(Stop::Abandoned),
+            4 => Some(Stop::TimeLimit),
             _ => None,
         }
     }

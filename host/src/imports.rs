@@ -31,9 +31,19 @@ pub(crate) mod workflow;
 use std::sync::Arc;
 
 use crate::guest::{Role, WorkflowCalls};
+use crate::limit::{Limit, LimitExceeded};
 
 /// What a workflow is told that reaches for the network outside a step.
 pub(crate) const NO_NETWORK: &str = "network is not available in a workflow: call a task or use a step";
+
+/// Refuses a value that is larger than a value may be.
+pub(crate) fn within(limit: usize, what: impl std::fmt::Display, bytes: usize) -> Result<(), LimitExceeded> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    let what = format!("{what} has {bytes} bytes, and may have {limit}: store it elsewhere, and hand over its address");
+    Err(LimitExceeded::new(Limit::Payload, what))
+}
 
 /// The run behind a workflow that is outside a step: there the world is that of the record. None: the world is the real one.
 pub(crate) fn outside_a_step(role: &Role) -> Option<&Arc<dyn WorkflowCalls>> {

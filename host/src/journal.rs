@@ -14,6 +14,7 @@
 //! record, same news, same calls: same answers.
 
 mod arrivals;
+mod budget;
 mod codec;
 mod divergence;
 mod entry;
@@ -30,6 +31,8 @@ use currant_core::journal::JournalRow;
 use currant_core::values::Json;
 
 use self::arrivals::{Arrivals, Next};
+use self::budget::Budget;
+pub use self::budget::JournalLimits;
 pub use self::codec::Corrupted;
 use self::divergence::Did;
 pub use self::divergence::{Divergence, Fault};
@@ -61,6 +64,7 @@ pub struct Journal {
     /// The latest time that the database told: timers up to it are due.
     horizon: DateTime<Utc>,
     writes: Writes,
+    budget: Budget,
 }
 
 /// What a run decided and has not yet written.
@@ -76,6 +80,8 @@ pub struct Writes {
     pub delivered: Vec<i32>,
     /// What the workflow published last.
     pub publish: Option<Json>,
+    /// That the journal is nearly full, said once for each of its limits.
+    pub warning: Option<String>,
     /// The component to pin the workflow to, with its first entry.
     pub pin: Option<Digest>,
 }
@@ -129,7 +135,9 @@ impl Journal {
         digest: Digest,
         record: Vec<JournalRow>,
         claimed_at: DateTime<Utc>,
+        limits: JournalLimits,
     ) -> Result<Journal, Corrupted> {
+        let mut budget = Budget::of(limits, &record);
         let mut record = codec::decode(execution, chain, record)?;
         let mut writes = Writes::default();
         let (now, position) = match record.pop_front() {
@@ -138,6 +146,7 @@ impl Journal {
             None => {
                 writes.pin = Some(digest);
                 writes.entries.push(codec::encode(0, &Entry::Started { at: claimed_at, digest }));
+                budget = Budget::of(limits, &writes.entries);
                 (claimed_at, 1)
             }
         };
@@ -156,6 +165,7 @@ impl Journal {
             arrivals: Arrivals::default(),
             horizon: claimed_at,
             writes,
+            budget,
         })
     }
 
@@ -309,7 +319,7 @@ impl Journal {
         if self.replaying() {
             self.wait_replayed(operations, tell_cancellation)
         } else {
-            Ok(self.wait_live(operations, awaited, tell_cancellation))
+            self.wait_live(operations, awaited, tell_cancellation)
         }
     }
 
@@ -317,6 +327,7 @@ impl Journal {
     pub fn begin_step(&mut self, name: String) -> Result<BeganStep, Fault> {
         self.outside_steps("begin-step")?;
         let Some(next) = self.record.front() else {
+            self.budget.has_room().map_err(Fault::Exceeded)?;
             self.step = Some((self.operations.next(), name));
             return Ok(BeganStep::Runs);
         };
@@ -337,8 +348,7 @@ impl Journal {
         let Some((operation, name)) = self.leave_step() else {
             return Err(Fault::Refused("end-step: no step has begun".into()));
         };
-        self.record_new(Entry::Step { operation, name, outcome });
-        Ok(())
+        self.record_new(Entry::Step { operation, name, outcome })
     }
 
     /// The guest returned: nothing on record may be left over.
@@ -359,7 +369,7 @@ impl Journal {
         };
         match self.record.front() {
             None => {
-                self.record_new(Entry::Called { operation, call, at: None });
+                self.record_new(Entry::Called { operation, call, at: None })?;
                 Ok(true)
             }
             Some(Entry::Called { operation: recorded_operation, call: recorded, .. })
@@ -391,37 +401,37 @@ impl Journal {
     }
 
     /// The earliest of what has arrived and of the timers that are due, by the database's time.
-    fn wait_live(&mut self, operations: &[u32], awaited: Awaited, tell_cancellation: bool) -> Wait {
+    fn wait_live(&mut self, operations: &[u32], awaited: Awaited, tell_cancellation: bool) -> Result<Wait, Fault> {
         let next = self.arrivals.next(operations, &awaited, &self.operations, tell_cancellation);
         let news_at = next.as_ref().map(|next| self.arrivals.get(next, &self.operations).at);
         match (awaited.due, next) {
             (Some((due, operation)), _) if news_at.is_none_or(|at| due <= at) => {
                 let outcome = Outcome::Completed("null".into());
-                self.record_new(Entry::Delivered { operation, signal: None, outcome: outcome.clone(), at: due });
+                self.record_new(Entry::Delivered { operation, signal: None, outcome: outcome.clone(), at: due })?;
                 self.deliver(operation, due);
-                Wait::Delivered { operation, outcome }
+                Ok(Wait::Delivered { operation, outcome })
             }
             (_, Some(next)) => self.take_news(&next),
-            _ => Wait::Blocked(awaited.blocked),
+            _ => Ok(Wait::Blocked(awaited.blocked)),
         }
     }
 
-    fn take_news(&mut self, next: &Next) -> Wait {
+    fn take_news(&mut self, next: &Next) -> Result<Wait, Fault> {
         let News { arrival, kind, at } = self.arrivals.take(next, &self.operations);
         self.writes.delivered.push(arrival);
         let (signal, outcome) = match kind {
             NewsKind::Cancel => {
-                self.record_new(Entry::Cancelled { at });
+                self.record_new(Entry::Cancelled { at })?;
                 self.is_cancelled_at(at);
-                return Wait::Cancelled;
+                return Ok(Wait::Cancelled);
             }
             NewsKind::Completion { outcome, .. } => (None, outcome.into()),
             NewsKind::Signal { name, payload } => (Some(name), Outcome::Completed(payload.into_string())),
         };
         let operation = next.operation.expect("all but a cancellation is for an operation");
-        self.record_new(Entry::Delivered { operation, signal, outcome: outcome.clone(), at });
+        self.record_new(Entry::Delivered { operation, signal, outcome: outcome.clone(), at })?;
         self.deliver(operation, at);
-        Wait::Delivered { operation, outcome }
+        Ok(Wait::Delivered { operation, outcome })
     }
 
     fn is_cancelled_at(&mut self, at: DateTime<Utc>) {
@@ -444,9 +454,16 @@ impl Journal {
         Some((operation, name))
     }
 
-    fn record_new(&mut self, entry: Entry) {
-        self.writes.entries.push(codec::encode(self.position, &entry));
+    /// Every new entry passes here.
+    fn record_new(&mut self, entry: Entry) -> Result<(), Fault> {
+        let row = codec::encode(self.position, &entry);
+        for warning in self.budget.take(&row).map_err(Fault::Exceeded)? {
+            let said = self.writes.warning.take().map(|said| said + "\n");
+            self.writes.warning = Some(said.unwrap_or_default() + &warning);
+        }
+        self.writes.entries.push(row);
         self.position += 1;
+        Ok(())
     }
 
     fn pass(&mut self) {

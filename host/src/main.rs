@@ -10,6 +10,7 @@ use currant_core::config::{self, Config};
 use currant_core::error::causes;
 use currant_core::ids::QueueName;
 use currant_core::{pool, schema};
+use currant_host::journal::JournalLimits;
 use currant_host::runtime::{self, RuntimeSettings, Trust};
 use currant_host::{ResidentSettings, Worker, WorkerSettings, bench, dev};
 use sqlx::PgPool;
@@ -226,6 +227,12 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
         shutdown_grace: config.worker.shutdown_grace,
         cancel_grace: config.worker.cancel_grace,
         compensation_grace: config.worker.compensation_grace,
+        time_limit: config.worker.time_limit,
+        journal: JournalLimits {
+            operations: config.worker.operations_limit,
+            length: config.worker.journal_length_limit,
+            bytes: config.worker.journal_bytes_limit.0,
+        },
         residents: ResidentSettings {
             count: config.worker.resident_count.0,
             memory: config.worker.resident_memory.0,
@@ -233,6 +240,10 @@ fn settings(config: &Config) -> anyhow::Result<WorkerSettings> {
         },
         runtime: RuntimeSettings {
             memory_limit: config.worker.memory_limit.0 as usize,
+            cpu_limit: config.worker.cpu_limit,
+            workflow_cpu_limit: config.worker.workflow_cpu_limit,
+            output_limit: config.worker.output_limit.0,
+            log_limit: config.worker.log_limit.0 as usize,
             // A run never waits for an instance that another one holds. Residents that were dropped are gone a moment later.
             instances: (config.worker.slots + config.worker.resident_count.0).saturating_mul(9) / 8,
             trust,
@@ -270,4 +281,19 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
     let wrong = error.chain().any(|cause| cause.is::<Wrong>() || cause.is::<config::Error>());
     ExitCode::from(if wrong { 2 } else { 3 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The defaults stand twice: for people in the configuration, for programs that embed a worker in its settings.
+    #[test]
+    fn an_empty_configuration_gives_the_default_settings() {
+        let config = Config::load_from(std::path::Path::new("/nonexistent"), &Default::default(), []).unwrap();
+        let (configured, default) = (settings(&config).unwrap(), WorkerSettings::default());
+        let instances = RuntimeSettings { instances: default.runtime.instances, ..configured.runtime.clone() };
+        let configured = WorkerSettings { runtime: instances, ..configured };
+        assert_eq!(format!("{configured:?}"), format!("{default:?}"));
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn sweep_until(services: Arc<Services>, stop: CancellationToken
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            swept = sweep(&services) => if let Err(error) = swept {
+            swept = sweep(&services) => if let Err(error) = swept && !services.outage.explains(&error) {
                 warn!(error = causes(&error), "what is kept long enough could not be deleted; trying again");
             }
         }

@@ -30,7 +30,9 @@ pub(crate) async fn fire_until(services: Arc<Services>, stop: CancellationToken)
                 tick.next
             }
             Err(error) => {
-                warn!(error = causes(&error), "schedules could not be looked at; trying again");
+                if !services.outage.explains(&error) {
+                    warn!(error = causes(&error), "schedules could not be looked at; trying again");
+                }
                 None
             }
         };

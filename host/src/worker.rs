@@ -43,6 +43,7 @@ pub use self::settings::{ResidentSettings, WorkerSettings};
 use crate::error::{HostError, causes};
 use crate::guest::Stop;
 use crate::maintenance;
+use crate::outage::Outage;
 use crate::retention;
 use crate::runtime::Runtime;
 use crate::schedules;
@@ -52,6 +53,7 @@ pub struct Worker {
     pool: PgPool,
     settings: WorkerSettings,
     runtime: Arc<Runtime>,
+    outage: Arc<Outage>,
 }
 
 impl Worker {
@@ -59,7 +61,7 @@ impl Worker {
     pub fn new(pool: PgPool, settings: WorkerSettings) -> Result<Worker, HostError> {
         let source = Arc::new(deployments::Stored(pool.clone()));
         let runtime = Arc::new(Runtime::new(settings.runtime.clone(), source)?);
-        Ok(Worker { pool, settings, runtime })
+        Ok(Worker { pool, settings, runtime, outage: Arc::default() })
     }
 
     /// Works until `shutdown` is cancelled; then stops claiming, asks what runs to stop, waits for it up to the grace period, and
@@ -73,11 +75,13 @@ impl Worker {
 
     async fn run_under_one_lease(&self, shutdown: &CancellationToken) -> Result<(), HostError> {
         let id = WorkerId::random();
-        let Some(lease) = lease::Lease::take(&self.pool, id, &self.settings, shutdown).await? else {
+        let Some(lease) = lease::Lease::take(&self.pool, id, &self.settings, &self.outage, shutdown).await? else {
             return Ok(());
         };
-        let (committer, committing) = Committer::start(self.pool.clone());
-        let services = Arc::new(Services::new(id, self.pool.clone(), self.runtime.clone(), committer, self.settings.clone()));
+        let (committer, committing) = Committer::start(self.pool.clone(), self.outage.clone());
+        let services =
+            Services::new(id, self.pool.clone(), self.runtime.clone(), committer, self.outage.clone(), self.settings.clone());
+        let services = Arc::new(services);
         info!(worker.id = %id, slots = self.settings.slots, "worker started");
 
         // Before the first claim, so that it is made within what the file says.

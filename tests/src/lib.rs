@@ -19,7 +19,7 @@ mod witness;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -27,6 +27,8 @@ use currant_test_support::TestDatabase;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 use uuid::Uuid;
+
+pub use currant_test_support::OwnServer;
 
 pub use self::audit::audit;
 pub use self::everywhere::{Report, Scenario, everywhere};
@@ -59,8 +61,16 @@ pub struct Ended {
 impl Stack {
     /// A fresh, migrated database and nothing else.
     pub async fn new() -> Stack {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        Stack { database: TestDatabase::new().await, folder }
+        Stack::of(TestDatabase::new().await)
+    }
+
+    /// The same on a server of the test's own, which must outlive it.
+    pub async fn on(server: &OwnServer) -> Stack {
+        Stack::of(TestDatabase::on(server).await)
+    }
+
+    fn of(database: TestDatabase) -> Stack {
+        Stack { database, folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
     /// A fresh copy of the database, and nothing else. Nobody may use this one meanwhile; it is closed.
@@ -105,6 +115,11 @@ impl Stack {
     /// Starts a worker that keeps waiting workflows in memory, with these variables.
     pub fn keeping_worker(&self, variables: &[(&str, &str)]) -> Result<WorkerProcess> {
         self.worker_that(&["--lease", "3s"], &[&[("CURRANT_LOG", "debug")], variables].concat())
+    }
+
+    /// Starts a worker with these variables, which keeps no workflow in memory.
+    pub fn limited_worker(&self, variables: &[(&str, &str)]) -> Result<WorkerProcess> {
+        self.worker_that(&["--lease", "3s"], &[&[("CURRANT_WORKER_RESIDENT_COUNT", "0")], variables].concat())
     }
 
     /// Starts a worker with these arguments and variables.
@@ -372,15 +387,39 @@ impl WorkerProcess {
     /// SIGTERM, and its end.
     pub async fn stop(mut self) -> Result<()> {
         self.signal("TERM")?;
+        let status = self.end().await?;
+        ensure!(status.success(), "the worker ended with {status}\n{}", self.log());
+        Ok(())
+    }
+
+    /// Waits for its end.
+    pub async fn end(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait()? {
-                ensure!(status.success(), "the worker ended with {status}\n{}", self.log());
-                return Ok(());
+                return Ok(status);
             }
             ensure!(Instant::now() < deadline, "the worker does not stop\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Waits until it has logged this.
+    pub async fn says(&self, words: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(words) {
+            ensure!(Instant::now() < deadline, "the worker does not say `{words}`\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// The memory that it uses, in bytes.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kibibytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")?.trim().parse::<u64>().ok());
+        Ok(kibibytes.context("the kernel says what it uses")? << 10)
     }
 
     /// What it logged so far.
@@ -423,6 +462,11 @@ fn binary(name: &str) -> Result<PathBuf> {
     let path = folder.join(name);
     ensure!(path.is_file(), "{} is not there: run `cargo build --workspace`", path.display());
     Ok(path)
+}
+
+/// A library of this workspace that is loaded into other processes, as cargo built it beside this test.
+pub fn library(name: &str) -> Result<PathBuf> {
+    binary(&format!("lib{name}.so"))
 }
 
 fn target_folder() -> Result<PathBuf> {

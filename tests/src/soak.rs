@@ -117,7 +117,7 @@ struct World {
 
 impl World {
     async fn new() -> Result<World> {
-        let server = Arc::new(tokio::task::spawn_blocking(OwnServer::start).await??);
+        let server = Arc::new(tokio::task::spawn_blocking(|| OwnServer::start("-c max_connections=200")).await??);
         let pool =
             PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(server.options());
         let world = World { server, pool, folder: tempfile::tempdir()?, witness: Witness::start().await? };

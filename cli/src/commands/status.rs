@@ -204,6 +204,9 @@ fn described(printer: &Printer, execution: &Execution) -> String {
     if let Some(progress) = &execution.progress {
         line("progress", progress.to_string());
     }
+    for warning in execution.warning.iter().flat_map(|warning| warning.lines()) {
+        line("warning", warning.to_owned());
+    }
     if let Some(result) = &execution.result {
         line("result", result.to_string());
     }

@@ -82,6 +82,7 @@ async fn a_status_has_stable_keys() {
       "started_at": null,
       "ended_at": null,
       "progress": null,
+      "warning": null,
       "cancel_requested": false,
       "module": null,
       "chain": 1,

@@ -8,7 +8,7 @@ with next as (
     returning running.id, running.run, running.attempt, running.forgiven, running.deadline
 ), renewed as (
     update currant.workflows workflow
-    set chain = workflow.chain + 1, input = next.input, digest = null
+    set chain = workflow.chain + 1, input = next.input, digest = null, warning = null
     from next
     where workflow.id = next.id
 ), dropped as (

@@ -47,6 +47,7 @@ fn without_anything_the_defaults_hold() {
     assert_eq!(config.worker.slots, 64);
     assert_eq!(config.worker.queues, Vec::<String>::new());
     assert_eq!(config.worker.memory_limit, Size(256 << 20));
+    assert_eq!((config.worker.operations_limit, config.worker.journal_bytes_limit), (20_000, Size(64 << 20)));
 }
 
 #[test]

@@ -91,21 +91,26 @@ pub struct WorkflowWrites {
     pub delivered: Vec<i32>,
     /// What it published last.
     pub publish: Option<Json>,
+    /// What its author should know.
+    pub warning: Option<String>,
 }
 
 impl WorkflowWrites {
     fn only_appends(&self) -> bool {
-        let WorkflowWrites { chain: _, worker: _, pin, entries, children, cancels, delivered, publish } = self;
-        let nothing_else = pin.is_none() && publish.is_none();
-        !entries.is_empty() && nothing_else && children.is_empty() && cancels.is_empty() && delivered.is_empty()
+        let WorkflowWrites { chain: _, worker: _, pin: _, publish: _, warning: _, entries, children, cancels, delivered } =
+            self;
+        let nothing_else = children.is_empty() && cancels.is_empty() && delivered.is_empty();
+        !entries.is_empty() && nothing_else && !self.changes_its_row()
+    }
+
+    /// Whether something is kept in the workflow's own row.
+    fn changes_its_row(&self) -> bool {
+        self.pin.is_some() || self.publish.is_some() || self.warning.is_some()
     }
 
     /// Whether the workflow's own row is written: by itself, or by what it attaches to or gives up, which may have ended.
     fn touches_its_row(&self) -> bool {
-        self.pin.is_some()
-            || self.publish.is_some()
-            || !self.cancels.is_empty()
-            || self.children.iter().any(|child| child.options.task_id.is_some())
+        self.changes_its_row() || !self.cancels.is_empty() || self.children.iter().any(|child| child.options.task_id.is_some())
     }
 }
 

@@ -214,6 +214,20 @@ async fn what_a_workflow_publishes_last_is_shown() {
 }
 
 #[tokio::test]
+async fn warnings_gather_until_the_workflow_continues_as_new() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let warns = |warning: Option<&str>| WorkflowWrites { warning: warning.map(Into::into), ..Default::default() };
+    let shown = async || world.client.status(&run.id).await.unwrap().unwrap().warning;
+    for (warning, expected) in [(Some("one"), "one"), (None, "one"), (Some("two"), "one\ntwo")] {
+        world.written(decides(&run, WorkflowWrites { publish: Some(json("1")), ..warns(warning) }, Fate::GoesOn)).await;
+        assert_eq!(shown().await.as_deref(), Some(expected));
+    }
+    world.written(decides(&run, warns(None), Fate::ContinuesAsNew { input: json("2") })).await;
+    assert_eq!(shown().await, None, "its journal is empty again");
+}
+
+#[tokio::test]
 async fn entries_without_a_time_get_that_of_their_commit() {
     let world = World::new().await;
     let run = world.run("checkout").await;

@@ -126,8 +126,11 @@ mod tests {
         while own_time().unwrap() < before + Duration::from_millis(50) {
             sum = std::hint::black_box(sum + 1);
         }
-        let resident = resident(std::process::id()).unwrap();
-        assert!((1 << 20..resident).contains(&own(std::process::id()).unwrap()), "its code is a file's");
+        let own_before = own(std::process::id()).unwrap();
+        let memory = std::hint::black_box(vec![1_u8; 16 << 20]);
+        let (own, resident) = (own(std::process::id()).unwrap(), resident(std::process::id()).unwrap());
+        assert!(own >= own_before + memory.len() as u64 / 2, "what it has written is its own");
+        assert!(own < resident, "its code is a file's");
     }
 
     #[test]

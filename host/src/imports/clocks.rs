@@ -163,7 +163,7 @@ impl State {
             // Something of a step that is over, for example a response: when it comes is on no record.
             return Err(Refused("a workflow can wait for nothing but time outside a step".into()).into());
         };
-        self.computed_ticks = 0;
+        self.computed = Duration::ZERO;
         let remaining = first.saturating_sub(time_of(run.as_ref()));
         run.sleep(remaining.div_ceil(1_000_000)).await?;
         Ok(())

@@ -10,7 +10,8 @@ use wasmtime_wasi::p3::bindings::random as p3;
 
 use super::outside_a_step;
 use crate::guest::Role;
-use crate::runtime::limits::{LimitExceeded, RANDOM_BYTES};
+use crate::limit::{Limit, LimitExceeded};
+use crate::runtime::limits::RANDOM_BYTES;
 use crate::runtime::store::State;
 
 /// Takes the place of WASI's own implementation, which would ask for each byte by itself.
@@ -39,7 +40,7 @@ impl State {
     fn random_bytes(&self, length: u64) -> wasmtime::Result<Vec<u8>> {
         if length > RANDOM_BYTES {
             let what = format!("{length} random bytes asked for in one call, of at most {RANDOM_BYTES}");
-            return Err(LimitExceeded { what, setting: "RANDOM_BYTES" }.into());
+            return Err(LimitExceeded::new(Limit::Random, what).into());
         }
         let mut bytes = vec![0; length as usize];
         fill(&self.role, &mut bytes);

@@ -14,7 +14,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::telemetry::Log;
 use crate::guest::Level;
-use crate::runtime::limits::{LINE_BYTES, LimitExceeded, STDERR_TAIL_BYTES};
+use crate::limit::{Limit, LimitExceeded};
+use crate::runtime::limits::{LINE_BYTES, STDERR_TAIL_BYTES};
 
 /// Bytes that a guest may write at once. Enough for a line, and little to hold.
 const CHUNK: usize = 64 << 10;
@@ -26,7 +27,7 @@ pub(crate) struct Stdio {
     budget: Budget,
 }
 
-/// What stdout and stderr together may write.
+/// What an execution may say: stdout, stderr and log lines together.
 #[derive(Clone)]
 pub(crate) struct Budget {
     limit: u64,
@@ -49,11 +50,11 @@ impl Budget {
         Budget { limit, written: Arc::default() }
     }
 
-    fn spend(&self, bytes: usize) -> Result<(), LimitExceeded> {
+    pub(crate) fn spend(&self, bytes: usize) -> Result<(), LimitExceeded> {
         let written = self.written.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         if written > self.limit {
-            let what = format!("more than {} bytes written to stdout and stderr", self.limit);
-            return Err(LimitExceeded { what, setting: "output_limit" });
+            let what = format!("more than {} bytes written to stdout, stderr and the log", self.limit);
+            return Err(LimitExceeded::new(Limit::Output, what));
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::runtime::store::State;
 
 impl Host for State {
     fn heartbeat(&mut self, progress: Option<String>) -> wasmtime::Result<bool> {
+        self.small_enough("the progress", progress.as_ref().map_or(0, String::len))?;
         Ok(self.task("heartbeat")?.heartbeat(progress))
     }
 

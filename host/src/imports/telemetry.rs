@@ -41,15 +41,23 @@ impl Log {
             return;
         }
         cut(&mut message);
-        let size = message.len() + attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let size = bytes_of(&message, &attributes);
         let before = self.written.fetch_add(size, Ordering::Relaxed);
         if before + size <= self.limit {
             self.sink.log(level, message, attributes);
         } else if before <= self.limit {
             let limit = self.limit;
-            self.sink.log("warn", format!("log lines beyond {limit} bytes are dropped (the setting `log_limit`)"), Vec::new());
+            self.sink.log(
+                "warn",
+                format!("log lines beyond {limit} bytes are dropped (the setting `worker.log_limit`)"),
+                Vec::new(),
+            );
         }
     }
+}
+
+fn bytes_of(message: &str, attributes: &[(String, String)]) -> usize {
+    message.len() + attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
 }
 
 /// Cuts off what is beyond the length of a line.
@@ -88,6 +96,7 @@ impl Span {
 
 impl Host for State {
     fn log(&mut self, level: telemetry::Level, message: String, attributes: Vec<Attribute>) -> wasmtime::Result<()> {
+        self.output.spend(bytes_of(&message, &attributes))?;
         self.log.line(level_name(level), message, attributes);
         Ok(())
     }

@@ -10,6 +10,11 @@ use crate::runtime::store::State;
 
 impl types::Host for State {}
 
+/// Bytes of a failure.
+pub(crate) fn bytes_of(failure: &types::Failure) -> usize {
+    failure.message.len() + failure.details.as_ref().map_or(0, String::len)
+}
+
 pub(crate) fn failure_from_guest(failure: types::Failure) -> Failure {
     Failure {
         code: failure.code,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::entry::{Call, Entry};
+use crate::limit::LimitExceeded;
 
 /// Why a call of the guest is not answered. It ends the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub enum Fault {
     Refused(String),
     /// The call is not the one on record.
     Diverged(Divergence),
+    /// The journal is full.
+    Exceeded(LimitExceeded),
 }
 
 /// A replayed run did something else than the run that was recorded.
@@ -115,22 +118,29 @@ mod tests {
     use chrono::DateTime;
     use currant_core::executions::{Kind, StartOptions};
     use currant_core::ids::{Digest, ExecutionId, FunctionName};
+    use currant_core::journal::JournalRow;
     use currant_core::values::Json;
     use uuid::Uuid;
 
     use super::*;
     use crate::guest::Outcome;
-    use crate::journal::{BeganStep, Journal, Wait};
+    use crate::journal::{BeganStep, Journal, JournalLimits, Wait};
 
     /// A run on the record of those before it.
     fn run(record: &mut Journal) -> Journal {
         let rows = record.take_writes().entries;
-        open(rows.into_iter().map(|row| currant_core::journal::JournalRow { at: row.at.or(Some(DateTime::UNIX_EPOCH)), ..row }))
+        open(rows.into_iter())
     }
 
-    fn open(rows: impl Iterator<Item = currant_core::journal::JournalRow>) -> Journal {
+    /// Recorded at once, as a commit would.
+    fn open(rows: impl Iterator<Item = JournalRow>) -> Journal {
         let id = ExecutionId::from(Uuid::from_u128(7));
-        Journal::open(id, 1, Digest::of(b"a component"), rows.collect(), DateTime::UNIX_EPOCH).unwrap()
+        let recorded = |row: JournalRow| {
+            let at = row.at.unwrap_or(DateTime::UNIX_EPOCH);
+            JournalRow { at: Some(at), sum: Some(row.checksum(id, 1, at)), ..row }
+        };
+        let (digest, limits) = (Digest::of(b"a component"), JournalLimits::default());
+        Journal::open(id, 1, digest, rows.map(recorded).collect(), DateTime::UNIX_EPOCH, limits).unwrap()
     }
 
     fn call(journal: &mut Journal, function: &str, input: &str) -> Result<u32, Fault> {

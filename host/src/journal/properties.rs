@@ -491,7 +491,7 @@ proptest! {
         life.live(cuts);
         let (chain, clock, mut rows) = (life.world.chain, life.world.clock, life.world.rows);
         let at = at.index(rows.len());
-        let opened = |rows| Journal::open(execution(), chain, Digest::of(b"a component"), rows, clock);
+        let opened = |rows| Journal::open(execution(), chain, Digest::of(b"a component"), rows, clock, JournalLimits::default());
         prop_assert!(opened(rows.clone()).is_ok());
         if let Some(position) = damaged(&mut rows, at, &damage, dice, chain) {
             prop_assert_eq!(opened(rows).map(drop).unwrap_err().position, position);

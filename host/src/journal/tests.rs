@@ -5,6 +5,7 @@ use currant_core::executions::Failure;
 use uuid::Uuid;
 
 use super::*;
+use crate::limit::{Limit, LimitExceeded};
 
 const TASK: &str = "charge";
 
@@ -15,18 +16,20 @@ pub(super) struct World {
     pub(super) inbox: Vec<News>,
     pub(super) arrivals: i32,
     pub(super) clock: DateTime<Utc>,
+    pub(super) limits: JournalLimits,
 }
 
 impl World {
     pub(super) fn new() -> World {
         let clock = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        World { chain: 1, rows: Vec::new(), inbox: Vec::new(), arrivals: 0, clock }
+        let limits = JournalLimits::default();
+        World { chain: 1, rows: Vec::new(), inbox: Vec::new(), arrivals: 0, clock, limits }
     }
 
     /// A run as a worker claims it: on the record, with the inbox.
     pub(super) fn claim(&self) -> Journal {
         let digest = Digest::of(b"a component");
-        let mut journal = Journal::open(execution(), self.chain, digest, self.rows.clone(), self.clock).unwrap();
+        let mut journal = Journal::open(execution(), self.chain, digest, self.rows.clone(), self.clock, self.limits).unwrap();
         journal.arrived(self.inbox.clone(), self.clock);
         journal
     }
@@ -333,7 +336,8 @@ fn a_failed_step_is_recorded_as_failed() {
 #[test]
 fn random_follows_from_the_execution_and_differs_between_executions() {
     let draw = |execution: ExecutionId| {
-        let mut run = Journal::open(execution, 1, Digest::of(b""), Vec::new(), World::new().clock).unwrap();
+        let mut run =
+            Journal::open(execution, 1, Digest::of(b""), Vec::new(), World::new().clock, JournalLimits::default()).unwrap();
         let (mut one, mut whole) = ([0; 5], [0; 64]);
         run.fill_random(&mut one);
         run.fill_random(&mut whole);
@@ -381,6 +385,81 @@ fn what_breaks_the_contract_is_refused_in_words() {
     assert!(matches!(run.end_step(Outcome::Completed("1".into())), Err(Fault::Refused(_))));
 }
 
+/// A workflow that asks for signals and gives up on them, and what ends it.
+fn until_full(run: &mut Journal) -> Fault {
+    loop {
+        match run.receive_signal("x".repeat(40)).and_then(|receive| run.cancel(receive)) {
+            Ok(()) => {}
+            Err(fault) => return fault,
+        }
+    }
+}
+
+#[test]
+fn a_full_journal_ends_the_run_and_names_what_is_full() {
+    let limits = JournalLimits { operations: 10, length: 1_000, bytes: 10_000 };
+    for (limits, expected) in [
+        (limits, Limit::Operations),
+        (JournalLimits { length: 15, ..limits }, Limit::JournalLength),
+        (JournalLimits { bytes: 300, ..limits }, Limit::JournalBytes),
+    ] {
+        let mut world = World { limits, ..World::new() };
+        let mut run = world.claim();
+        let Fault::Exceeded(exceeded) = until_full(&mut run) else { panic!("it is something else") };
+        assert_eq!(exceeded.limit, expected, "{exceeded}");
+        world.commit(&mut run);
+        let length = |text: Option<&str>| text.map_or(0, str::len);
+        let size = |row: &JournalRow| length(row.name.as_deref()) + length(row.body.as_ref().map(Json::as_str));
+        let size: usize = world.rows.iter().map(size).sum();
+        let started = world.rows.iter().filter(|row| row.operation.is_some() && row.kind != "cancel").count();
+        assert!(started <= limits.operations as usize && world.rows.len() <= limits.length as usize);
+        assert!(size as u64 <= limits.bytes, "{size}");
+    }
+}
+
+#[test]
+fn a_step_does_not_run_that_could_not_be_recorded() {
+    let limits = JournalLimits { operations: 1, ..JournalLimits::default() };
+    let mut run = World { limits, ..World::new() }.claim();
+    run.start_timer(1).unwrap();
+    assert!(matches!(run.begin_step("charge".into()), Err(Fault::Exceeded(LimitExceeded { limit: Limit::Operations, .. }))));
+}
+
+#[test]
+fn four_fifths_of_a_limit_are_warned_of_once() {
+    let mut world = World { limits: JournalLimits { operations: 10, length: 1_000, bytes: 100_000 }, ..World::new() };
+    let mut warnings = Vec::new();
+    for started in 1..=9 {
+        // Replayed every time.
+        let mut run = world.claim();
+        for _ in 0..started {
+            run.start_timer(1).unwrap();
+        }
+        let writes = run.take_writes();
+        warnings.extend(writes.warning.map(|warning| (started, warning)));
+        world.rows.extend(writes.entries.into_iter().map(|row| JournalRow { at: Some(world.clock), ..row }));
+    }
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].0 == 8 && warnings[0].1.contains("8 of 10 operations"), "{warnings:?}");
+}
+
+#[test]
+fn a_limit_that_was_lowered_stops_the_next_entry_and_not_the_replay() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    for _ in 0..20 {
+        run.start_timer(1).unwrap();
+    }
+    world.commit(&mut run);
+    world.limits.operations = 5;
+    let mut run = world.claim();
+    for _ in 0..20 {
+        run.start_timer(1).unwrap();
+    }
+    assert!(!run.replaying());
+    assert!(matches!(run.start_timer(1), Err(Fault::Exceeded(_))));
+}
+
 #[test]
 fn a_gap_or_an_unknown_kind_is_reported_as_corruption() {
     let mut world = World::new();
@@ -388,7 +467,11 @@ fn a_gap_or_an_unknown_kind_is_reported_as_corruption() {
     run.start_timer(1).unwrap();
     run.start_timer(2).unwrap();
     world.commit(&mut run);
-    let open = |rows| Journal::open(execution(), 1, Digest::of(b""), rows, World::new().clock).map(drop).unwrap_err();
+    let open = |rows| {
+        Journal::open(execution(), 1, Digest::of(b""), rows, World::new().clock, JournalLimits::default())
+            .map(drop)
+            .unwrap_err()
+    };
 
     let mut gap = world.rows.clone();
     gap.remove(1);

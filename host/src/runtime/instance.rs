@@ -1,19 +1,25 @@
 //! One call of a guest in an instance of its own, and what it came to.
 
+use std::future::poll_fn;
+use std::pin::pin;
+
 use currant_core::executions::Failure;
 use currant_core::values::Json;
 use serde_json::json;
+use wasmtime::component::ResourceTableError;
 use wasmtime::error::Context;
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::limits::{LimitExceeded, STACK_BYTES, TABLE_ELEMENTS};
+use super::limits::{HANDLES, RESOURCES, STACK_BYTES, TABLE_ELEMENTS};
 use super::settings::RuntimeSettings;
 use super::store::{State, Stopped, store};
 use crate::bindings::ModulePre;
 use crate::bindings::exports::currant::guest::entry::RunError;
 use crate::guest::{Call, Refused, Returned};
-use crate::imports::types::failure_from_guest;
+use crate::imports::types::{bytes_of, failure_from_guest};
+use crate::imports::within;
+use crate::limit::{Limit, LimitExceeded};
 
 /// Frames of a trap that are shown.
 const FRAMES: usize = 20;
@@ -32,14 +38,28 @@ pub(super) async fn run(engine: &Engine, module: &ModulePre<State>, settings: &R
     if let Some(reason) = call.stop.reason() {
         return Returned::Stopped(reason);
     }
+    if let Err(exceeded) = within(settings.payload_limit, "the input", call.input.len()) {
+        return Returned::Failed(exceeded.failure());
+    }
     let mut store = store(engine, settings, &call);
-    let result = instantiate_and_run(&mut store, module, &call).await;
+    let stopwatch = store.data().stopwatch.clone();
+    let result = {
+        let mut running = pin!(instantiate_and_run(&mut store, module, &call));
+        poll_fn(|context| {
+            stopwatch.start();
+            running.as_mut().poll(context)
+        })
+        .await
+    };
     let state = store.data();
     state.stdout.finish();
     state.stderr.finish();
     match result {
         Ok(Ok(value)) => completed(value, settings),
-        Ok(Err(RunError::Failed(failure))) => Returned::Failed(failure_from_guest(failure)),
+        Ok(Err(RunError::Failed(failure))) => match within(settings.payload_limit, "the failure", bytes_of(&failure)) {
+            Ok(()) => Returned::Failed(failure_from_guest(failure)),
+            Err(exceeded) => Returned::Failed(exceeded.failure()),
+        },
         Ok(Err(RunError::RateLimited(milliseconds))) => Returned::RateLimited(milliseconds),
         Ok(Err(RunError::Cancelled)) => Returned::Cancelled,
         Err(error) => ended_early(&error, state, settings),
@@ -56,8 +76,8 @@ async fn instantiate_and_run(
 }
 
 fn completed(value: String, settings: &RuntimeSettings) -> Returned {
-    if value.len() > settings.result_limit {
-        return Returned::Failed(result_too_large(settings));
+    if let Err(exceeded) = within(settings.payload_limit, "the result", value.len()) {
+        return Returned::Failed(exceeded.failure());
     }
     match Json::parse(value) {
         Ok(value) => Returned::Completed(value.into_string()),
@@ -78,7 +98,10 @@ pub(super) fn ended_early(error: &wasmtime::Error, state: &State, settings: &Run
 fn failure(error: &wasmtime::Error, state: &State, settings: &RuntimeSettings) -> Failure {
     let said = last_words(&state.stderr.tail());
     if let Some(exceeded) = error.downcast_ref::<LimitExceeded>() {
-        return Failure::of_host("limit-exceeded", exceeded.to_string(), false);
+        return exceeded.failure();
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return LimitExceeded::new(Limit::Resources, format!("more than {RESOURCES} open resources of the host")).failure();
     }
     if let Some(Refused(words)) = error.downcast_ref() {
         return Failure::of_host("trap", words, true);
@@ -96,9 +119,15 @@ fn failure(error: &wasmtime::Error, state: &State, settings: &RuntimeSettings) -
     if error.is::<NotInstantiated>() && ours {
         return Failure::of_host("module-unavailable", format!("{error:#}"), true);
     }
-    // This error of wasmtime has no public type.
-    if error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted")) {
-        return result_too_large(settings);
+    // These errors of wasmtime have no public type.
+    let caused_by = |words: &str| error.chain().any(|cause| cause.to_string().contains(words));
+    if caused_by("fuel allocated for hostcalls has been exhausted") {
+        let limit = settings.payload_limit;
+        let what = format!("a value of more than {limit} bytes: store it elsewhere, and hand over its address");
+        return LimitExceeded::new(Limit::Payload, what).failure();
+    }
+    if caused_by("store handle limit exceeded") {
+        return LimitExceeded::new(Limit::Handles, format!("more than {HANDLES} open handles")).failure();
     }
     trap(error, state, said)
 }
@@ -107,20 +136,18 @@ fn trap(error: &wasmtime::Error, state: &State, said: Option<String>) -> Failure
     let trap = error.downcast_ref::<Trap>();
     if let Some(Trap::StackOverflow) = trap {
         let kib = STACK_BYTES >> 10;
-        let message =
-            format!("the call stack is deeper than {kib} KiB (the bound `STACK_BYTES`): is there a recursion too deep?");
-        return Failure::of_host("limit-exceeded", message, false);
+        let what = format!("the call stack is deeper than {kib} KiB: is there a recursion too deep?");
+        return LimitExceeded::new(Limit::Stack, what).failure();
     }
     // A guest that is refused memory may end in any way: by aborting, by a null pointer, or much later.
     if state.limiter.refused_memory {
         let limit = state.limiter.memory_limit() >> 20;
         let said = said.map(|said| format!(": {said}")).unwrap_or_default();
-        let message = format!("more than {limit} MiB of memory needed (the setting `memory_limit`){said}");
-        return Failure::of_host("out-of-memory", message, true);
+        return LimitExceeded::new(Limit::Memory, format!("more than {limit} MiB of memory needed{said}")).failure();
     }
     if state.limiter.refused_table {
-        let message = format!("more than {TABLE_ELEMENTS} elements of a table needed (the bound `TABLE_ELEMENTS`)");
-        return Failure::of_host("limit-exceeded", message, false);
+        let what = format!("more than {TABLE_ELEMENTS} elements of a table needed");
+        return LimitExceeded::new(Limit::Table, what).failure();
     }
     let message = match trap {
         // How a language aborts: what it said before says why.
@@ -133,14 +160,6 @@ fn trap(error: &wasmtime::Error, state: &State, said: Option<String>) -> Failure
         None => error.root_cause().to_string(),
     };
     Failure::of_host("trap", message, true)
-}
-
-fn result_too_large(settings: &RuntimeSettings) -> Failure {
-    let limit = settings.result_limit;
-    let message = format!(
-        "a value of more than {limit} bytes handed to the host (the setting `result_limit`): store it elsewhere, and return where"
-    );
-    Failure::of_host("limit-exceeded", message, false)
 }
 
 /// The end of what the guest wrote to stderr: from the panic or traceback on, where there is one, and without advice.

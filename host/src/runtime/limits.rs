@@ -1,7 +1,5 @@
-//! Every bound on what a guest may use, with its reason, and how a guest learns that it went too far.
-//!
-//! A guest that meets a bound fails with a code of its own (`out-of-memory`, `limit-exceeded`) and a message that names the setting.
-//! The worker goes on.
+//! Every bound on what a guest may use that cannot be set, with its reason, and the count of its memory. What can be set is in
+//! `RuntimeSettings`; how a guest ends that went too far is in [`limit`](crate::limit). The worker goes on.
 
 use std::time::Duration;
 
@@ -35,8 +33,8 @@ pub const HEADER_BYTES: usize = 64 << 10;
 /// Bytes of the attributes of one span; what follows is dropped.
 pub const SPAN_BYTES: usize = 16 << 10;
 
-/// Bytes that one call of a guest may hand to the host, beyond the largest result. The host copies them.
-pub const CALL_BYTES_BEYOND_RESULT: usize = 1 << 20;
+/// Bytes that one call of a guest may hand to the host, beyond the largest value. The host copies them.
+pub const CALL_BYTES_BEYOND_PAYLOAD: usize = 1 << 20;
 
 /// Bytes of random that one call may ask for. Nobody needs more at once, and the host makes them while nothing can interrupt it.
 pub const RANDOM_BYTES: u64 = 4 << 20;
@@ -59,14 +57,6 @@ pub const DESCRIPTION_BYTES: usize = 1 << 20;
 pub const FUNCTIONS: usize = 1_000;
 
 const _: () = assert!(FIBER_STACK_BYTES > STACK_BYTES, "host calls run on the guest's fiber");
-
-/// A guest went beyond a bound.
-#[derive(Debug, thiserror::Error)]
-#[error("{what} (the setting `{setting}`)")]
-pub(crate) struct LimitExceeded {
-    pub(crate) what: String,
-    pub(crate) setting: &'static str,
-}
 
 /// Counts what one instance takes of the host's memory.
 #[derive(Debug)]

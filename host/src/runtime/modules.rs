@@ -54,8 +54,18 @@ impl std::fmt::Debug for Module {
 
 /// Why a module cannot be run here.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unavailable(String);
+#[error("{reason}")]
+pub struct Unavailable {
+    reason: String,
+    /// Whoever keeps it does not answer: that is neither the module's fault nor this worker's, and passes.
+    pub is_for_now: bool,
+}
+
+impl Unavailable {
+    fn here(reason: impl Into<String>) -> Unavailable {
+        Unavailable { reason: reason.into(), is_for_now: false }
+    }
+}
 
 /// The modules of a runtime.
 pub(super) struct Modules {
@@ -106,7 +116,10 @@ impl Modules {
         if let Some(module) = self.shared.clone().from_disk(*digest).await? {
             return Ok(module);
         }
-        let bytes = self.source.bytes(digest).await.map_err(|error| Unavailable(format!("cannot be read: {error:#}")))?;
+        let bytes = self.source.bytes(digest).await.map_err(|error| Unavailable {
+            reason: format!("cannot be read: {error:#}"),
+            is_for_now: error.downcast_ref().is_some_and(currant_core::Error::is_retryable),
+        })?;
         self.shared.clone().compile(*digest, bytes).await
     }
 
@@ -149,15 +162,15 @@ impl Shared {
 
     async fn compile(self: Arc<Shared>, digest: Digest, bytes: Vec<u8>) -> Result<Arc<Module>, Unavailable> {
         if Digest::of(&bytes) != digest {
-            return Err(Unavailable("its source has other bytes under its digest".into()));
+            return Err(Unavailable::here("its source has other bytes under its digest"));
         }
         let _alone = self.compiling.acquire().await.expect("it is never closed");
         let shared = self.clone();
         on_a_thread(move || {
             info!(module.digest = %digest, size = bytes.len(), "compiling a module");
             let component = Component::new(&shared.engine, &bytes)
-                .map_err(|error| Unavailable(format!("cannot be compiled on this worker: {error:#}")))?;
-            let compiled = component.serialize().map_err(|error| Unavailable(format!("{error:#}")))?;
+                .map_err(|error| Unavailable::here(format!("cannot be compiled on this worker: {error:#}")))?;
+            let compiled = component.serialize().map_err(|error| Unavailable::here(format!("{error:#}")))?;
             if let Some(disk) = &shared.disk
                 && let Err(error) = disk.store(&digest, &compiled)
             {
@@ -170,7 +183,7 @@ impl Shared {
 
     fn link(&self, digest: Digest, component: &Component, size: usize) -> Result<Arc<Module>, Unavailable> {
         let linked = self.linker.instantiate_pre(component).and_then(ModulePre::new);
-        let pre = linked.map_err(|error| Unavailable(format!("does not fit this worker: {error:#}")))?;
+        let pre = linked.map_err(|error| Unavailable::here(format!("does not fit this worker: {error:#}")))?;
         Ok(Arc::new(Module { digest, pre, size }))
     }
 }
@@ -178,5 +191,7 @@ impl Shared {
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Unavailable> + Send + 'static,
 ) -> Result<T, Unavailable> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(Unavailable(format!("loading it failed: {panic}"))))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| Err(Unavailable::here(format!("loading it failed: {panic}"))))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use currant_core::limits::PAYLOAD_BYTES;
 use etcetera::BaseStrategy;
 
 use crate::imports::network::Trust;
@@ -21,16 +22,17 @@ pub struct RuntimeSettings {
     pub memory_limit: usize,
     /// Instances at once; more wait for one to end. What it reserves is address space (some 4 GiB each, of 128 TiB), not memory.
     pub instances: u32,
-    /// Bytes of JSON that an execution may return, and that it may hand to the host in one call. A value goes through Postgres
-    /// several times; larger things belong into a store of their own, and their address into the value.
-    pub result_limit: usize,
+    /// Bytes of a value: see [`PAYLOAD_BYTES`]. Only an inspection has another one.
+    pub payload_limit: usize,
     /// Bytes of log lines that are kept of one execution, its stdout and stderr included. What follows is dropped.
     pub log_limit: usize,
-    /// Bytes of stdout and stderr after which an execution fails, kept or not: it is then a loop, not a log.
+    /// Bytes of stdout, stderr and log lines after which an execution fails, kept or not: it is then a loop, not a log.
     pub output_limit: u64,
-    /// How long a workflow may compute without waiting for anything. A loop without an end would otherwise hold its slot for ever,
-    /// because a workflow has no other limit on its time.
-    pub computation_limit: Duration,
+    /// How long an attempt of a task, or a step, may compute. Waiting does not count.
+    pub cpu_limit: Duration,
+    /// How long a workflow may compute without waiting for anything. It only coordinates: what computes for longer is a loop without an
+    /// end, or work that belongs into a task.
+    pub workflow_cpu_limit: Duration,
     /// How long the inspection of a component may take. StarlingMonkey compiles for 36 s on a small machine.
     pub inspection_limit: Duration,
     /// The certificate authorities that HTTPS requests of guests rely on.
@@ -45,10 +47,11 @@ impl Default for RuntimeSettings {
             cache_memory_limit: 1 << 30,
             memory_limit: 256 << 20,
             instances: 256,
-            result_limit: 4 << 20,
+            payload_limit: PAYLOAD_BYTES,
             log_limit: 1 << 20,
             output_limit: 32 << 20,
-            computation_limit: Duration::from_secs(60),
+            cpu_limit: Duration::from_secs(3_600),
+            workflow_cpu_limit: Duration::from_secs(60),
             inspection_limit: Duration::from_secs(120),
             trust: Trust::default(),
         }

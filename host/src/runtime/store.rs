@@ -1,13 +1,16 @@
 //! What belongs to one instance: the state that its imports work on, and the store around it.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use currant_core::durations;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::limits::{CALL_BYTES_BEYOND_RESULT, EPOCH, HANDLES, HEADER_BYTES, LimitExceeded, Limiter, RESOURCES};
+use super::limits::{CALL_BYTES_BEYOND_PAYLOAD, HANDLES, HEADER_BYTES, Limiter, RESOURCES};
 use super::settings::RuntimeSettings;
 use crate::guest::{Call, Facts, Role, Stop, StopFlag};
 use crate::imports::clocks::{Clock, Deadlines};
@@ -15,6 +18,7 @@ use crate::imports::network::Network;
 use crate::imports::stdio::{Budget, Stdio};
 use crate::imports::telemetry::Log;
 use crate::imports::{outside_a_step, random};
+use crate::limit::{Limit, LimitExceeded};
 
 /// What the imports of one instance work on.
 pub(crate) struct State {
@@ -24,13 +28,17 @@ pub(crate) struct State {
     /// The guest's handles: streams, pollables, requests, spans.
     pub(crate) table: ResourceTable,
     pub(crate) deadlines: Deadlines,
-    /// Epochs in which the guest computed since it last waited.
-    pub(crate) computed_ticks: u32,
+    /// How long the guest computed since it last waited, in a workflow; else in all.
+    pub(crate) computed: Duration,
+    pub(super) stopwatch: Stopwatch,
     pub(super) limiter: Limiter,
+    pub(crate) output: Budget,
     pub(super) stdout: Stdio,
     pub(super) stderr: Stdio,
     stop: StopFlag,
-    computation_limit: Duration,
+    pub(crate) payload_limit: usize,
+    cpu_limit: Duration,
+    workflow_cpu_limit: Duration,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     network: Network,
@@ -46,7 +54,7 @@ impl State {
         let log = Log::new(call.logs.clone(), call.role.clone(), settings.log_limit);
         let output = Budget::new(settings.output_limit);
         let stdout = Stdio::new("info", log.clone(), output.clone());
-        let stderr = Stdio::new("warn", log.clone(), output);
+        let stderr = Stdio::new("warn", log.clone(), output.clone());
         let clock = Clock::new(call.role.clone());
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
@@ -70,12 +78,16 @@ impl State {
             log,
             table,
             deadlines: Deadlines::new(),
-            computed_ticks: 0,
+            computed: Duration::ZERO,
+            stopwatch: Stopwatch::default(),
             limiter: Limiter::new(settings.memory_limit),
+            output,
             stdout,
             stderr,
             stop: call.stop.clone(),
-            computation_limit: settings.computation_limit,
+            payload_limit: settings.payload_limit,
+            cpu_limit: settings.cpu_limit,
+            workflow_cpu_limit: settings.workflow_cpu_limit,
             wasi,
             http,
         }
@@ -86,13 +98,50 @@ impl State {
         if let Some(reason) = self.stop.reason() {
             return Err(Stopped(reason).into());
         }
-        self.computed_ticks += 1;
-        if outside_a_step(&self.role).is_some() && self.computed_ticks * EPOCH > self.computation_limit {
-            let what = format!("the workflow computed for {} s without waiting for anything", self.computation_limit.as_secs());
-            return Err(LimitExceeded { what, setting: "computation_limit" }.into());
+        self.computed += self.stopwatch.lap();
+        let (limit, most, words) = match outside_a_step(&self.role) {
+            Some(_) => {
+                (Limit::WorkflowCpu, self.workflow_cpu_limit, "without waiting for anything: long work belongs into a task")
+            }
+            None => (Limit::Cpu, self.cpu_limit, "and did not end"),
+        };
+        if self.computed > most {
+            return Err(LimitExceeded::new(limit, format!("the code computed for {} {words}", durations::format(most))).into());
         }
         // Makes room for whoever else is to run on this thread.
         Ok(UpdateDeadline::Yield(1))
+    }
+}
+
+/// How long the guest has had a thread to itself. Waiting does not count, and computing for less than an epoch without being interrupted
+/// does not either: it is asked at ticks.
+#[derive(Clone)]
+pub(super) struct Stopwatch {
+    base: Instant,
+    /// Nanoseconds after that.
+    since: Arc<AtomicU64>,
+}
+
+impl Default for Stopwatch {
+    fn default() -> Stopwatch {
+        Stopwatch { base: Instant::now(), since: Arc::default() }
+    }
+}
+
+impl Stopwatch {
+    /// The guest goes on.
+    pub(super) fn start(&self) {
+        self.since.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The time since it went on, or since it was asked last.
+    fn lap(&self) -> Duration {
+        let now = self.now();
+        Duration::from_nanos(now.saturating_sub(self.since.swap(now, Ordering::Relaxed)))
+    }
+
+    fn now(&self) -> u64 {
+        self.base.elapsed().as_nanos() as u64
     }
 }
 
@@ -100,7 +149,7 @@ impl State {
 pub(super) fn store(engine: &Engine, settings: &RuntimeSettings, call: &Call) -> Store<State> {
     let mut store = Store::new(engine, State::new(call, settings));
     store.limiter(|state| &mut state.limiter);
-    store.set_hostcall_fuel(settings.result_limit.saturating_add(CALL_BYTES_BEYOND_RESULT));
+    store.set_hostcall_fuel(settings.payload_limit.saturating_add(CALL_BYTES_BEYOND_PAYLOAD));
     store.set_max_component_handles(HANDLES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store: StoreContextMut<'_, State>| store.data_mut().tick());

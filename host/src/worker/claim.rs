@@ -71,10 +71,8 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
         }
         match claim_and_start(&services, &mut looks).await {
             Ok(pause) => {
-                if !backoff.first() {
-                    info!("the database answers again");
-                    backoff.reset();
-                }
+                services.outage.is_over();
+                backoff.reset();
                 if let Some(pause) = pause {
                     tokio::select! {
                         () = stop.cancelled() => return,
@@ -84,8 +82,8 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
                 }
             }
             Err(error) => {
-                if backoff.first() {
-                    warn!(error = causes(&error), "cannot claim; trying again until the database answers");
+                if !services.outage.explains(&error) && backoff.first() {
+                    warn!(error = causes(&error), "cannot claim; trying again");
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,

@@ -3,15 +3,18 @@
 //! While one transaction is on its way the next batch gathers. Nobody waits for a timer: a single execution on an idle worker is
 //! written at once, and a thousand concurrent ones share a commit. A run has at most one activation in here at a time.
 
+use std::sync::Arc;
+
 use currant_core::Error;
 use currant_core::executions::commit::{Activation, Shape, Verdict, commit};
 use futures_util::future::join_all;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::backoff::Backoff;
 use crate::error::causes;
+use crate::outage::Outage;
 
 /// Activations that share a transaction. Beyond this the statements' arrays grow faster than what a shared commit saves.
 const BATCH: usize = 256;
@@ -39,9 +42,9 @@ pub(crate) struct Committer(mpsc::Sender<Submission>);
 
 impl Committer {
     /// Starts the committer; it ends when the last handle is dropped and everything is written.
-    pub(crate) fn start(pool: PgPool) -> (Committer, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(pool: PgPool, outage: Arc<Outage>) -> (Committer, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(4 * BATCH);
-        (Committer(sender), tokio::spawn(gather(pool, receiver)))
+        (Committer(sender), tokio::spawn(gather(pool, outage, receiver)))
     }
 
     /// Writes an activation, together with whatever else is waiting to be written.
@@ -54,27 +57,32 @@ impl Committer {
     }
 }
 
-async fn gather(pool: PgPool, mut submissions: mpsc::Receiver<Submission>) {
+async fn gather(pool: PgPool, outage: Arc<Outage>, mut submissions: mpsc::Receiver<Submission>) {
     let mut batch = Vec::with_capacity(BATCH);
     while submissions.recv_many(&mut batch, BATCH).await > 0 {
         let mut of_shape = |shape| batch.extract_if(.., |of| of.activation.shape() == shape).collect::<Vec<_>>();
         let groups = [Shape::Ends, Shape::Appends, Shape::Any].map(&mut of_shape);
         // At once, so that they share a write to the disk.
-        join_all(groups.into_iter().filter(|group| !group.is_empty()).map(|group| write_batch(&pool, group))).await;
+        join_all(groups.into_iter().filter(|group| !group.is_empty()).map(|group| write_batch(&pool, &outage, group))).await;
     }
 }
 
 /// Writes a batch; when the database rejects it, its halves, until the bad activation is alone.
-async fn write_batch(pool: &PgPool, batch: Vec<Submission>) {
+async fn write_batch(pool: &PgPool, outage: &Outage, batch: Vec<Submission>) {
     let mut pending = vec![batch];
     while let Some(batch) = pending.pop() {
         let (activations, mut answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|s| (s.activation, s.answer)).unzip();
-        match write_until_answered(pool, &activations).await {
+        match write_until_answered(pool, outage, &activations).await {
             // A run that was dropped meanwhile does not listen; what it wrote stands.
             Ok(written) => answers.into_iter().zip(written).for_each(|(answer, written)| drop(answer.send(written))),
             Err(error) => match answers.pop() {
                 Some(alone) if answers.is_empty() => drop(alone.send(Written::Rejected(error))),
                 last => {
+                    debug!(
+                        activations = activations.len(),
+                        error = causes(&error),
+                        "the database rejects a batch; it is halved"
+                    );
                     answers.extend(last);
                     let rejoined = activations.into_iter().zip(answers);
                     let mut first: Vec<_> = rejoined.map(|(activation, answer)| Submission { activation, answer }).collect();
@@ -87,7 +95,7 @@ async fn write_batch(pool: &PgPool, batch: Vec<Submission>) {
 }
 
 /// Commits; waits out a database that is away.
-async fn write_until_answered(pool: &PgPool, activations: &[Activation]) -> Result<Vec<Written>, Error> {
+async fn write_until_answered(pool: &PgPool, outage: &Outage, activations: &[Activation]) -> Result<Vec<Written>, Error> {
     let mut backoff = Backoff::default();
     loop {
         let attempt = async {
@@ -101,7 +109,7 @@ async fn write_until_answered(pool: &PgPool, activations: &[Activation]) -> Resu
                 return Ok(activations.iter().map(|_| Written::Unknown).collect());
             }
             Err(error) if error.is_retryable() => {
-                if backoff.first() {
+                if !outage.explains(&error) && backoff.first() {
                     warn!(error = causes(&error), "cannot write to the database; trying again");
                 }
             }

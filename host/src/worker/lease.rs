@@ -1,6 +1,7 @@
 //! The worker's lease: one row that it renews, on a thread, a runtime and a connection of its own, so that neither a busy guest
 //! nor a full pool can make it late.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use currant_core::Error;
@@ -13,6 +14,7 @@ use tracing::warn;
 use super::settings::WorkerSettings;
 use crate::backoff::Backoff;
 use crate::error::{HostError, causes};
+use crate::outage::Outage;
 
 /// Renewals in the time of one lease: two may fail before it is lost.
 const RENEWALS: u32 = 3;
@@ -30,6 +32,7 @@ impl Lease {
         pool: &PgPool,
         id: WorkerId,
         settings: &WorkerSettings,
+        outage: &Arc<Outage>,
         shutdown: &CancellationToken,
     ) -> Result<Option<Lease>, HostError> {
         let worker = NewWorker {
@@ -48,8 +51,8 @@ impl Lease {
             match workers::register(pool, &worker).await {
                 Ok(()) => break sent,
                 Err(error) if error.is_retryable() => {
-                    if backoff.first() {
-                        warn!(error = causes(&error), "the database does not answer; waiting for it");
+                    if !outage.explains(&error) && backoff.first() {
+                        warn!(error = causes(&error), "cannot take a lease; trying again");
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -59,8 +62,10 @@ impl Lease {
                 () = backoff.wait() => {}
             }
         };
+        outage.is_over();
         let (lost, release) = (CancellationToken::new(), CancellationToken::new());
-        let renewal = Renewal { options: (*pool.connect_options()).clone(), id, lease: settings.lease, lost: lost.clone() };
+        let (options, outage) = ((*pool.connect_options()).clone(), outage.clone());
+        let renewal = Renewal { options, id, lease: settings.lease, outage, lost: lost.clone() };
         let released = release.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(HostError::Thread)?;
         let thread = std::thread::Builder::new()
@@ -86,6 +91,7 @@ struct Renewal {
     options: sqlx::postgres::PgConnectOptions,
     id: WorkerId,
     lease: Duration,
+    outage: Arc<Outage>,
     lost: CancellationToken,
 }
 
@@ -110,7 +116,9 @@ impl Renewal {
                 }
                 Ok(Ok(false)) | Err(_) => return self.lost.cancel(),
                 Ok(Err(error)) => {
-                    warn!(error = causes(&error), "the lease could not be renewed; trying again");
+                    if !self.outage.explains(&error) {
+                        warn!(error = causes(&error), "the lease could not be renewed; trying again");
+                    }
                     connection = None;
                     pause = self.lease / (4 * RENEWALS);
                 }

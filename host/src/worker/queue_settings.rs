@@ -50,7 +50,9 @@ async fn try_to_apply(services: &Services) -> Option<Vec<Difference>> {
     match queues::apply_files(&services.pool, services.id).await {
         Ok(differences) => Some(differences),
         Err(error) => {
-            warn!(error = causes(&error), "the settings of queues cannot be applied; trying again");
+            if !services.outage.explains(&error) {
+                warn!(error = causes(&error), "the settings of queues cannot be applied; trying again");
+            }
             None
         }
     }

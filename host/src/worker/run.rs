@@ -16,6 +16,7 @@ use super::services::{Hands, Services};
 use super::{task, workflow};
 use crate::error::causes;
 use crate::guest::{Call, Facts, Grants, Returned, Role, Stop, StopFlag};
+use crate::limit::{Limit, LimitExceeded};
 use crate::runtime::Module;
 
 /// Times that a task may answer `rate-limited` before that is a failure: a queue that is always too fast is a mistake, not a pace.
@@ -46,6 +47,10 @@ pub(crate) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Ha
                 Kind::Task => task::run(services, claimed, hands, module).await,
                 Kind::Workflow => workflow::run(services, claimed, hands, module).await,
             },
+            Err(unavailable) if unavailable.is_for_now => {
+                debug!(module.digest = %digest, error = causes(&unavailable), "the module cannot be read now; it goes back");
+                settle(&services, activation(&claimed, Fate::Returned)).await;
+            }
             Err(unavailable) => {
                 warn!(module.digest = %digest, error = causes(&unavailable), "the module cannot be loaded");
                 let failure = Failure::of_host("module-unavailable", format!("module {digest}: {unavailable}"), true);
@@ -132,6 +137,10 @@ pub(super) fn fate_of(claimed: &Claimed, returned: Returned) -> Fate {
         }
         Returned::Stopped(Stop::TimedOut) => {
             after_failure(claimed, Failure::of_host("timed-out", "the attempt took too long", true))
+        }
+        Returned::Stopped(Stop::TimeLimit) => {
+            let what = "it took longer than anything without a timeout of its own may";
+            after_failure(claimed, LimitExceeded::new(Limit::Time, what).failure())
         }
         Returned::Stopped(Stop::Cancelled) => {
             let message = "ended by the host: it did not stop within the grace period of its cancellation";

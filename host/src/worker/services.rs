@@ -24,6 +24,7 @@ use super::settings::{ResidentSettings, WorkerSettings};
 use super::task::TaskRun;
 use super::timers::Timers;
 use crate::guest::{Grants, Stop, StopFlag};
+use crate::outage::Outage;
 use crate::runtime::Runtime;
 
 /// Grants are read anew after this long, so that a change reaches tasks soon without a query for each.
@@ -41,6 +42,7 @@ pub(crate) struct Services {
     pub(crate) pool: PgPool,
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) committer: Committer,
+    pub(crate) outage: Arc<Outage>,
     pub(crate) settings: WorkerSettings,
     /// Guests that may still run.
     slots: Arc<Semaphore>,
@@ -82,6 +84,7 @@ impl Services {
         pool: PgPool,
         runtime: Arc<Runtime>,
         committer: Committer,
+        outage: Arc<Outage>,
         settings: WorkerSettings,
     ) -> Services {
         // Whoever runs has an instance, however many wait in theirs.
@@ -92,6 +95,7 @@ impl Services {
             pool,
             runtime,
             committer,
+            outage,
             slots: Arc::new(Semaphore::new(settings.slots as usize)),
             room: Arc::new(Semaphore::new(settings.slots as usize * ROOM_PER_SLOT)),
             waiting: AtomicUsize::new(0),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use currant_core::ids::QueueName;
 use currant_core::queues::QueueSettings;
 
+use crate::journal::JournalLimits;
 use crate::runtime::RuntimeSettings;
 
 /// The settings of a worker, with defaults for a small machine.
@@ -30,6 +31,10 @@ pub struct WorkerSettings {
     /// How long a cancelled workflow may take to end by itself. It may have much to undo, by tasks that are tried again for minutes; cut
     /// short, it leaves things half undone.
     pub compensation_grace: Duration,
+    /// How long an attempt may take that has no timeout of its own, and how long a workflow may hold its slot.
+    pub time_limit: Duration,
+    /// How much the journal of a workflow may hold.
+    pub journal: JournalLimits,
     /// Workflows that wait in memory.
     pub residents: ResidentSettings,
     /// What runs the guests.
@@ -49,6 +54,8 @@ impl Default for WorkerSettings {
             shutdown_grace: Duration::from_secs(10),
             cancel_grace: Duration::from_secs(10),
             compensation_grace: Duration::from_secs(3600),
+            time_limit: Duration::from_secs(24 * 3_600),
+            journal: JournalLimits::default(),
             residents: ResidentSettings::default(),
             runtime: RuntimeSettings::default(),
             inspector: None,

@@ -16,6 +16,7 @@ use tracing::debug;
 use super::logs::{FLUSH, Logs};
 use super::run::{activation, after_failure, call, fate_of, settle};
 use super::services::{Hands, Services};
+use crate::error::causes;
 use crate::guest::{Returned, Role, Stop, StopFlag, TaskCalls};
 use crate::runtime::Module;
 
@@ -112,6 +113,10 @@ impl TaskCalls for TaskRun {
 pub(super) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Hands, module: Arc<Module>) {
     let grants = match services.grants(claimed.module.as_deref()).await {
         Ok(grants) => grants,
+        Err(error) if error.is_retryable() => {
+            debug!(error = causes(&error), "its grants cannot be read now; it goes back");
+            return settle(&services, activation(&claimed, Fate::Returned)).await;
+        }
         Err(error) => {
             let failure = Failure::of_host("module-unavailable", format!("its grants cannot be read: {error}"), true);
             return settle(&services, activation(&claimed, after_failure(&claimed, failure))).await;
@@ -166,8 +171,14 @@ async fn watch(
 ) -> Option<Returned> {
     let mut running = std::pin::pin!(running);
     let started = tokio::time::Instant::now();
-    let end = started + limit.unwrap_or(Duration::from_secs(365 * 24 * 3600));
     let heartbeat = claimed.timeouts.heartbeat_ms.map(Duration::from_millis);
+    let (end, too_late) = match limit {
+        Some(limit) => (limit, Stop::TimedOut),
+        // Heartbeats are its timeout.
+        None if heartbeat.is_some() => (Duration::from_secs(365 * 24 * 3600), Stop::TimedOut),
+        None => (services.settings.time_limit, Stop::TimeLimit),
+    };
+    let end = started + end;
     let mut flush = tokio::time::interval_at(started + FLUSH, heartbeat.map_or(FLUSH, |h| h.min(FLUSH)));
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stopped_since: Option<tokio::time::Instant> = None;
@@ -175,7 +186,7 @@ async fn watch(
         tokio::select! {
             biased;
             returned = &mut running => return Some(returned),
-            () = tokio::time::sleep_until(end), if task.stop.reason().is_none() => task.stop.stop(Stop::TimedOut),
+            () = tokio::time::sleep_until(end), if task.stop.reason().is_none() => task.stop.stop(too_late),
             _ = flush.tick() => {
                 if heartbeat.is_some_and(|allowed| task.silent_for() > allowed) {
                     task.stop.stop(Stop::TimedOut);

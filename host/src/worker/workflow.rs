@@ -1,7 +1,8 @@
 //! One run of a workflow: the guest's calls, its journal, and the writes that make decisions durable.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites};
@@ -22,8 +23,9 @@ use super::residents::{Place, Resumption};
 use super::run::{activation, after_failure, call, fate_of, settle};
 use super::services::{Hands, Services};
 use crate::error::causes;
-use crate::guest::{Grants, Outcome, Refused, Returned, Role, Stop, StopFlag, Waited, WorkflowCalls};
+use crate::guest::{Grants, LogSink, Outcome, Refused, Returned, Role, Stop, StopFlag, Waited, WorkflowCalls};
 use crate::journal::{BeganStep, Blocked, Corrupted, Divergence, Fault, Journal, Wait, Writes};
+use crate::limit::LimitExceeded;
 use crate::runtime::Module;
 
 /// Hands a claimed workflow to its instance, if it waits in memory. Given back is what has to be started.
@@ -71,7 +73,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands,
         waiting: tokio::sync::Mutex::new(()),
         logs: logs.clone(),
         stop: stop.clone(),
-        claim: Mutex::new(Claim { claimed: claimed.clone(), is_signed: false, hands, _registered: registered }.into()),
+        claim: Mutex::new(Claim::new(claimed.clone(), hands, registered).into()),
         over: Mutex::new(None),
         ended: Notify::new(),
     });
@@ -82,6 +84,7 @@ pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands,
         () = run.ended.notified() => None,
         returned = services.runtime.run(&module, call) => Some(returned),
         reason = stopped(&stop) => Some(Returned::Stopped(reason)),
+        never = stop_after(services.settings.time_limit, &run) => match never {},
     };
     run.conclude(returned).await;
 }
@@ -95,6 +98,18 @@ async fn stopped(flag: &StopFlag) -> Stop {
 
 /// How long that is.
 const TIME_TO_STOP: Duration = Duration::from_millis(500);
+
+/// Stops a run that has held its slot for too long. One that waits holds none.
+async fn stop_after(limit: Duration, run: &WorkflowRun) -> Infallible {
+    loop {
+        let held = run.claim.lock().expect("no panic while held").as_ref().map(|claim| claim.since.elapsed());
+        let left = limit.saturating_sub(held.unwrap_or_default());
+        if left.is_zero() {
+            run.stop.stop(Stop::TimeLimit);
+        }
+        tokio::time::sleep(left.max(TIME_TO_STOP)).await;
+    }
+}
 
 enum Unreadable {
     Database(currant_core::Error),
@@ -128,7 +143,8 @@ async fn load(services: &Services, claimed: &Claimed, module: &Module) -> Result
         false => Vec::new(),
         true => inbox::load(&services.pool, claimed.id, 0).await?,
     };
-    let mut journal = Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at)?;
+    let limits = services.settings.journal;
+    let mut journal = Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at, limits)?;
     journal.arrived(news, claimed.claimed_at);
     Ok(journal)
 }
@@ -169,7 +185,14 @@ struct Claim {
     /// Whether the record says whose run this is.
     is_signed: bool,
     hands: Hands,
+    since: Instant,
     _registered: Entered<StopFlag>,
+}
+
+impl Claim {
+    fn new(claimed: Arc<Claimed>, hands: Hands, registered: Entered<StopFlag>) -> Claim {
+        Claim { claimed, is_signed: false, hands, since: Instant::now(), _registered: registered }
+    }
 }
 
 enum Over {
@@ -181,6 +204,8 @@ enum Over {
     Rejected(String),
     /// The code did something else than what is on record.
     Diverged(Divergence),
+    /// Its journal is full.
+    Exceeded(LimitExceeded),
     /// The code wants to go on as a new run.
     ContinuesAsNew(Json),
 }
@@ -202,16 +227,15 @@ impl WorkflowRun {
         std::future::pending().await
     }
 
-    /// A fault ends the guest with a trap; a divergence is remembered, since it decides what the run came to.
+    /// A fault ends the guest with a trap; what decides what the run came to is remembered.
     fn refuse(&self, fault: Fault) -> Refused {
-        match fault {
-            Fault::Refused(text) => Refused(text),
-            Fault::Diverged(divergence) => {
-                let text = divergence.to_string();
-                self.over.lock().expect("no panic while held").get_or_insert(Over::Diverged(divergence));
-                Refused(text)
-            }
-        }
+        let (text, over) = match fault {
+            Fault::Refused(text) => return Refused(text),
+            Fault::Diverged(divergence) => (divergence.to_string(), Over::Diverged(divergence)),
+            Fault::Exceeded(exceeded) => (exceeded.to_string(), Over::Exceeded(exceeded)),
+        };
+        self.over.lock().expect("no panic while held").get_or_insert(over);
+        Refused(text)
     }
 
     /// This worker's name, for the first entries of a run.
@@ -222,10 +246,15 @@ impl WorkflowRun {
     }
 
     fn activation(&self, writes: Writes, fate: Fate) -> Activation {
-        let Writes { entries, children, cancels, delivered, publish, pin } = writes;
+        let Writes { entries, children, cancels, delivered, publish, warning, pin } = writes;
         let claimed = self.claimed();
         let worker = if entries.is_empty() { None } else { self.sign() };
-        let workflow = WorkflowWrites { chain: claimed.chain, pin, worker, entries, children, cancels, delivered, publish };
+        for warning in warning.iter().flat_map(|warning| warning.lines()) {
+            warn!(warning, "the workflow comes near a limit");
+            self.logs.log("warn", warning.to_owned(), Vec::new());
+        }
+        let workflow =
+            WorkflowWrites { chain: claimed.chain, pin, worker, entries, children, cancels, delivered, publish, warning };
         Activation { workflow: Some(workflow), logs: self.logs.take(), ..activation(&claimed, fate) }
     }
 
@@ -290,7 +319,7 @@ impl WorkflowRun {
         let (id, at) = (claimed.id, claimed.claimed_at);
         self.logs.begin(at);
         let registered = self.services.workflows.enter(id, self.stop.clone());
-        let claim = Claim { claimed: Arc::new(claimed), is_signed: false, hands, _registered: registered };
+        let claim = Claim::new(Arc::new(claimed), hands, registered);
         *self.claim.lock().expect("no panic while held") = Some(claim);
         let news = match news {
             Some(news) => Ok(news),
@@ -339,6 +368,10 @@ impl WorkflowRun {
                 activation(&claimed, Fate::Ends(Ending::Failed(failure)))
             }
             (Some(Over::Diverged(divergence)), _) => self.nondeterminism(&divergence),
+            (Some(Over::Exceeded(exceeded)), _) => {
+                let fate = Fate::Ends(Ending::Failed(exceeded.failure()));
+                Activation { logs: self.logs.take(), ..activation(&claimed, fate) }
+            }
             (Some(Over::ContinuesAsNew(input)), _) => {
                 let writes = self.journal().take_writes();
                 self.activation(writes, Fate::ContinuesAsNew { input })
@@ -368,6 +401,7 @@ impl WorkflowRun {
                 let message = "ended by the host: it was cancelled, and did not end by itself in time, or was cancelled again";
                 activation(&claimed, Fate::Ends(Ending::Cancelled(Failure::of_host("cancelled", message, false))))
             }
+            Returned::Stopped(Stop::TimeLimit) => self.activation(journal.take_writes(), fate_of(&claimed, returned)),
             Returned::Stopped(_) => activation(&claimed, Fate::Returned),
             Returned::RateLimited(_) => {
                 let failure = Failure::of_host("trap", "only a task may answer `rate-limited`", false);

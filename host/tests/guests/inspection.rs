@@ -7,6 +7,7 @@ use std::time::Duration;
 use currant_core::executions::Kind;
 use currant_host::runtime::{Inspector, Refusal, Runtime, RuntimeSettings};
 
+use crate::bare::Bare;
 use crate::world::{Components, guest, settings};
 
 fn inspector(settings: &RuntimeSettings) -> Inspector {
@@ -114,9 +115,16 @@ async fn a_describe_that_does_not_answer_is_refused() {
     assert!(reason.contains("not a valid module name"), "{reason}");
 }
 
+#[tokio::test]
+async fn one_that_traps_while_it_is_instantiated_is_refused() {
+    let core = "(func $early unreachable) (start $early)";
+    let reason = refused(&Bare { core, describe: "(i32.const 0)", ..Bare::default() }.build()).await;
+    assert!(reason.contains("`describe` failed (trap)"), "{reason}");
+}
+
 /// A component with this body of `describe`, which answers the address of the description.
 fn describing(body: &str) -> Vec<u8> {
-    wat::parse_str(include_str!("describing.wat").replace("BODY", body)).unwrap()
+    Bare { describe: body, ..Bare::default() }.build()
 }
 
 #[tokio::test]

@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
+mod bare;
 mod cache;
 mod hostile;
 mod imports;
 mod inspection;
+mod isolation;
 mod network;
+mod wasi;
 mod workflows;
 mod world;

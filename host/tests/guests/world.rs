@@ -67,7 +67,12 @@ impl World {
     }
 
     pub(crate) async fn with(settings: RuntimeSettings) -> World {
-        let (source, digest) = Components::with(guest("behaviours"));
+        World::of(guest("behaviours"), settings).await
+    }
+
+    /// A runtime with this component.
+    pub(crate) async fn of(component: Vec<u8>, settings: RuntimeSettings) -> World {
+        let (source, digest) = Components::with(component);
         let runtime = Runtime::new(settings, source).unwrap();
         let module = runtime.load(&digest).await.unwrap();
         World { runtime, module, grants: Grants::default(), logs: Arc::default(), stop: StopFlag::default() }

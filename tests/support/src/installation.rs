@@ -33,6 +33,22 @@ impl Installation {
         command
     }
 
+    /// Makes an empty server in this folder, which must not be there. Whoever may enter it may do everything.
+    pub(crate) fn make(&self, data: &Path) -> Result<()> {
+        let data = data.to_string_lossy();
+        let local = "--locale=C";
+        self.run("initdb", &["--username=postgres", "--auth=trust", "--encoding=UTF8", local, "--no-sync", "--pgdata", &data])
+    }
+
+    /// Starts the server of `data`. Its socket and its log are in `folder`.
+    pub(crate) fn start(&self, folder: &Path, data: &Path, settings: &str) -> Result<()> {
+        let options = format!("{settings} -c unix_socket_directories='{}'", folder.display());
+        let log = folder.join("server.log");
+        let (log, data) = (log.to_string_lossy(), data.to_string_lossy());
+        self.run("pg_ctl", &["start", "--wait", "--silent", "--log", &log, "--options", &options, "--pgdata", &data])
+            .with_context(|| format!("the private Postgres does not start; its log is {log}"))
+    }
+
     /// Runs a program to its end; what it says is shown only if it fails.
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
         let output = self.command(program).args(arguments).output().with_context(|| format!("cannot run {program}"))?;

@@ -41,6 +41,13 @@ impl TestDatabase {
         TestDatabase::of(true).await.expect("a test needs a database")
     }
 
+    /// A fresh database with Currant's schema, on a server of the test's own. The server must outlive it.
+    pub async fn on(server: &OwnServer) -> TestDatabase {
+        let options = server.options();
+        let connection = options.connect().await.expect("the test's server accepts connections");
+        TestDatabase::make(true, connection, options).await.expect("a test needs a database")
+    }
+
     /// A fresh database with nothing in it.
     pub async fn empty() -> TestDatabase {
         TestDatabase::of(false).await.expect("a test needs a database")
@@ -76,7 +83,11 @@ impl TestDatabase {
     }
 
     async fn of(migrated: bool) -> Result<TestDatabase> {
-        let (mut server, server_options) = server::connect().await?;
+        let (server, options) = server::connect().await?;
+        TestDatabase::make(migrated, server, options).await
+    }
+
+    async fn make(migrated: bool, mut server: PgConnection, server_options: PgConnectOptions) -> Result<TestDatabase> {
         let template = if migrated { template::ensure(&mut server, &server_options).await? } else { "template0".into() };
         TestDatabase::from_template(server, server_options, &template).await
     }

@@ -1,34 +1,62 @@
-//! A Postgres of its own, for tests that let it crash. Unlike the shared one it writes to disk what it says it has written.
+//! A Postgres of one test's own: what is done to it happens to nobody else.
 
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
+use tempfile::TempDir;
 
 use crate::installation::Installation;
 
-/// A private server with one empty database. Dropped, it is stopped, and its folder deleted.
+/// A server that can be stopped and started again. Dropped, it is stopped for good.
 pub struct OwnServer {
     installation: Installation,
-    folder: tempfile::TempDir,
+    folder: TempDir,
+    settings: String,
 }
 
 impl OwnServer {
-    /// Makes a server, and starts it.
-    pub fn start() -> Result<OwnServer> {
-        let server = OwnServer { installation: Installation::find()?, folder: tempfile::tempdir()? };
-        if let Some((user, group)) = server.installation.account {
-            chown(server.folder.path(), Some(user), Some(group))?;
+    /// Makes one, and starts it with these settings, written `-c NAME=VALUE`.
+    pub fn start(settings: &str) -> Result<OwnServer> {
+        let installation = Installation::find()?;
+        let folder = TempDir::new()?;
+        if let Some((user, group)) = installation.account {
+            chown(folder.path(), Some(user), Some(group))?;
         }
-        let data = server.data();
-        server.installation.run(
-            "initdb",
-            &["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata", &data],
-        )?;
-        server.go_on()?;
+        let settings = format!("-c listen_addresses='' {settings}");
+        let server = OwnServer { installation, folder, settings };
+        server.installation.make(&server.data())?;
+        server.start_again()?;
         Ok(server)
+    }
+
+    /// Stops it as a crash does: at once, with whatever was under way.
+    pub fn stop_at_once(&self) -> Result<()> {
+        self.installation.run("pg_ctl", &["stop", "--mode=immediate", "--wait", "--pgdata", &self.data().to_string_lossy()])
+    }
+
+    /// The same, and starts it again.
+    pub fn crash(&self) -> Result<()> {
+        self.stop_at_once()?;
+        self.start_again()
+    }
+
+    /// Ends all connections in an orderly way, and starts it again.
+    pub fn restart(&self) -> Result<()> {
+        self.installation.run("pg_ctl", &["stop", "--mode=fast", "--wait", "--pgdata", &self.data().to_string_lossy()])?;
+        self.start_again()
+    }
+
+    /// Starts it after a stop; it recovers first.
+    pub fn start_again(&self) -> Result<()> {
+        self.installation.start(self.folder.path(), &self.data(), &self.settings)
+    }
+
+    /// The URL of its database, for other processes.
+    pub fn url(&self) -> String {
+        self.options().to_url_lossy().to_string()
     }
 
     /// How to connect to its database.
@@ -36,51 +64,14 @@ impl OwnServer {
         PgConnectOptions::new_without_pgpass().socket(self.folder.path()).username("postgres").database("postgres")
     }
 
-    /// The same as a URL, for other processes.
-    pub fn url(&self) -> String {
-        self.options().to_url_lossy().to_string()
-    }
-
-    /// Ends all of its processes at once, and starts it again: it recovers from its log.
-    pub fn crash(&self) -> Result<()> {
-        self.stop("immediate")?;
-        self.go_on()
-    }
-
-    /// Ends all connections in an orderly way, and starts it again.
-    pub fn restart(&self) -> Result<()> {
-        self.stop("fast")?;
-        self.go_on()
-    }
-
-    fn go_on(&self) -> Result<()> {
-        let folder = self.folder.path();
-        let options =
-            format!("-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=200", folder.display());
-        let log = folder.join("server.log");
-        let log = text(&log);
-        self.installation
-            .run("pg_ctl", &["start", "--wait", "--silent", "--log", &log, "--options", &options, "--pgdata", &self.data()])
-            .with_context(|| {
-                format!("a private Postgres does not start: {}", std::fs::read_to_string(&log).unwrap_or_default())
-            })
-    }
-
-    fn stop(&self, mode: &str) -> Result<()> {
-        self.installation.run("pg_ctl", &["stop", "--mode", mode, "--wait", "--silent", "--pgdata", &self.data()])
-    }
-
-    fn data(&self) -> String {
-        text(&self.folder.path().join("data"))
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 }
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        let _ = self.stop("immediate");
+        // A test may have stopped it, and not started it again.
+        let _ = self.stop_at_once();
     }
-}
-
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }

@@ -101,27 +101,12 @@ fn start(folder: &Path) -> Result<()> {
         if unfinished.exists() {
             std::fs::remove_dir_all(&unfinished)?;
         }
-        installation.run(
-            "initdb",
-            &[
-                "--username=postgres",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-                "--pgdata",
-                &text(&unfinished),
-            ],
-        )?;
+        installation.make(&unfinished)?;
         std::fs::rename(unfinished, &data)?;
     }
     // One that is just stopping is waited for.
     let _ = installation.run("pg_ctl", &["stop", "--mode=fast", "--wait", "--pgdata", &text(&data)]);
-    let options = format!("{SETTINGS} -c unix_socket_directories='{}'", folder.display());
-    let log = text(&folder.join("server.log"));
-    installation
-        .run("pg_ctl", &["start", "--wait", "--silent", "--log", &log, "--options", &options, "--pgdata", &text(&data)])
-        .with_context(|| format!("the private Postgres does not start; its log is {log}"))
+    installation.start(folder, &data, SETTINGS)
 }
 
 /// Starts the watchdog, unless there is one. The caller holds the file lock.

@@ -78,9 +78,9 @@ pub(super) async fn deliver(connection: &mut PgConnection, batch: &Batch<'_>) ->
     Ok(())
 }
 
-/// Pins to a component, once, and shows progress.
+/// Pins to a component, once, and shows progress and warnings.
 pub(super) async fn pin_and_publish(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let changed: Vec<_> = batch.workflows().filter(|(_, writes)| writes.pin.is_some() || writes.publish.is_some()).collect();
+    let changed: Vec<_> = batch.workflows().filter(|(_, writes)| writes.changes_its_row()).collect();
     if changed.is_empty() {
         return Ok(());
     }
@@ -88,6 +88,7 @@ pub(super) async fn pin_and_publish(connection: &mut PgConnection, batch: &Batch
         .bind(changed.iter().map(|(of, _)| of.id).collect::<Vec<_>>())
         .bind(changed.iter().map(|(_, writes)| writes.pin.map(|digest| digest.as_bytes().to_vec())).collect::<Vec<_>>())
         .bind(changed.iter().map(|(_, writes)| writes.publish.clone()).collect::<Vec<_>>())
+        .bind(changed.iter().map(|(_, writes)| writes.warning.as_deref()).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

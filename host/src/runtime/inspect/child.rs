@@ -14,6 +14,7 @@ use wasmtime::component::Component;
 use super::{Answer, Request, contract, description};
 use crate::bindings::ModulePre;
 use crate::guest::{Call, Facts, Grants, Level, LogSink, Returned, Role, StopFlag, TaskCalls};
+use crate::limit::Limit;
 use crate::runtime::limits::{DESCRIBE_TIME, DESCRIPTION_BYTES};
 use crate::runtime::modules::DiskCache;
 use crate::runtime::settings::RuntimeSettings;
@@ -88,7 +89,7 @@ fn inspect(request: &Request, engine: &Engine, bytes: &[u8]) -> Result<ModuleDes
         cache_folder: request.cache_folder.clone(),
         cache_folder_limit: request.cache_folder_limit,
         memory_limit: request.memory_limit,
-        result_limit: DESCRIPTION_BYTES,
+        payload_limit: DESCRIPTION_BYTES,
         ..RuntimeSettings::default()
     };
     let (digest, cache) = (Digest::of(bytes), DiskCache::open(engine, &settings));
@@ -144,9 +145,7 @@ fn too_slow(limit: Duration) -> String {
 
 fn trapped(returned: Returned) -> String {
     match returned {
-        Returned::Failed(failure) if failure.code == "limit-exceeded" && failure.message.contains("result_limit") => {
-            description::too_large()
-        }
+        Returned::Failed(failure) if failure.code == Limit::Payload.code() => description::too_large(),
         Returned::Failed(failure) => format!("its `describe` failed ({}): {}", failure.code, failure.message),
         _ => "its `describe` failed".into(),
     }
