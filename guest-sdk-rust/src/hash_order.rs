@@ -4,7 +4,7 @@
 //! maps, and a replay does not run it: the maps after it would be counted differently, and their order with them. So each step counts as so
 //! many maps, whatever its closure made.
 
-use std::hash::RandomState;
+use std::hash::{BuildHasher, RandomState};
 
 /// Maps that a step counts as. More than closures make, and few enough to be counted in a microsecond.
 const PER_STEP: u64 = 1024;
@@ -19,7 +19,7 @@ pub(crate) struct Mark {
 
 /// Draws a state twice: the half that has gone up by one is the count. None if the standard library does it in another way.
 pub(crate) fn mark() -> Option<Mark> {
-    let (first, second) = (seed(), seed());
+    let (first, second) = (seed()?, seed()?);
     let half = (0..2).find(|half| second[*half] == first[*half].wrapping_add(1))?;
     Some(Mark { half, count: first[half] })
 }
@@ -27,20 +27,19 @@ pub(crate) fn mark() -> Option<Mark> {
 /// After the step: counts on to where every step ends. False if its closure has made too many maps for that.
 pub(crate) fn settle(mark: Option<Mark>) -> bool {
     let Some(Mark { half, count }) = mark else { return true };
-    let drawn = seed()[half].wrapping_sub(count);
+    let Some(now) = seed() else { return true };
+    let drawn = now[half].wrapping_sub(count);
     for _ in drawn..PER_STEP {
         let _ = RandomState::new();
     }
     drawn <= PER_STEP
 }
 
-#[expect(
-    unsafe_code,
-    reason = "the standard library does not show the seed, which is two numbers; were it anything else, this would not compile"
-)]
-fn seed() -> [u64; 2] {
-    // SAFETY: any value of a type of this size that has no padding is two numbers, and a seed is nothing but numbers.
-    unsafe { std::mem::transmute(RandomState::new()) }
+/// The two halves of the seed of the next map. The standard library shows them nowhere but where a hasher is printed for people.
+fn seed() -> Option<[u64; 2]> {
+    let shown = format!("{:?}", RandomState::new().build_hasher());
+    let half = |name: &str| shown.split_once(name)?.1.split_once(',')?.0.parse().ok();
+    Some([half("k0: ")?, half("k1: ")?])
 }
 
 #[cfg(test)]
@@ -54,7 +53,7 @@ mod tests {
         }
         let settled = settle(before);
         let Mark { half, count } = before.unwrap();
-        (settled, seed()[half].wrapping_sub(count))
+        (settled, seed().unwrap()[half].wrapping_sub(count))
     }
 
     #[test]

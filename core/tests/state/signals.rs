@@ -86,7 +86,7 @@ async fn what_is_no_signal_is_refused() {
     }
     let large = json(&format!("\"{}\"", "x".repeat(5_000_000)));
     let refused = world.client.signal(&id, "go", &large, None).await.unwrap_err();
-    assert!(refused.to_string().contains("the payload has 5000006 bytes"), "{refused}");
+    assert!(refused.to_string().contains("the payload has 5000002 bytes"), "{refused}");
 }
 
 #[tokio::test]

@@ -39,12 +39,18 @@ impl World {
         let (chain, clock) = (self.chain, self.clock);
         let writes = journal.take_writes();
         self.inbox.retain(|news| !writes.delivered.contains(&news.arrival));
-        self.rows.extend(writes.entries.into_iter().map(|row| {
+        self.record(writes.entries);
+        journal.written(clock);
+        writes.children
+    }
+
+    /// Puts entries on record; those without a time get that of the clock.
+    fn record(&mut self, entries: Vec<JournalRow>) {
+        let (chain, clock) = (self.chain, self.clock);
+        self.rows.extend(entries.into_iter().map(|row| {
             let at = row.at.unwrap_or(clock);
             JournalRow { at: Some(at), sum: Some(row.checksum(execution(), chain, at)), ..row }
         }));
-        journal.written(clock);
-        writes.children
     }
 
     pub(super) fn news(&mut self, kind: NewsKind) {
@@ -437,7 +443,7 @@ fn four_fifths_of_a_limit_are_warned_of_once() {
         }
         let writes = run.take_writes();
         warnings.extend(writes.warning.map(|warning| (started, warning)));
-        world.rows.extend(writes.entries.into_iter().map(|row| JournalRow { at: Some(world.clock), ..row }));
+        world.record(writes.entries);
     }
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].0 == 8 && warnings[0].1.contains("8 of 10 operations"), "{warnings:?}");
