@@ -428,6 +428,7 @@ fn damaged(rows: &mut Vec<JournalRow>, at: usize, damage: &Damage, dice: u32, ch
         "cancelled",
     ];
     let bit = |bits: u32| dice % bits;
+    let vanishes = dice.is_multiple_of(5);
     let row = &mut rows[at];
     match damage {
         Damage::Kind => {
@@ -435,9 +436,9 @@ fn damaged(rows: &mut Vec<JournalRow>, at: usize, damage: &Damage, dice: u32, ch
             row.kind = others[dice as usize % others.len()].into();
         }
         Damage::Operation => {
-            row.operation = row.operation.map_or(Some(dice), |operation| (dice % 5 > 0).then_some(operation ^ (1 << bit(31))))
+            row.operation = row.operation.map_or(Some(dice), |operation| (!vanishes).then_some(operation ^ (1 << bit(31))))
         }
-        Damage::Name => row.name = row.name.take().map_or(Some(String::new()), |name| (dice % 5 > 0).then_some(name + "x")),
+        Damage::Name => row.name = row.name.take().map_or(Some(String::new()), |name| (!vanishes).then_some(name + "x")),
         Damage::Hash => {
             row.hash = row.hash.map_or(Some([0; 16]), |mut hash| {
                 hash[dice as usize % 16] ^= 1 << (dice / 16 % 8);
@@ -447,7 +448,7 @@ fn damaged(rows: &mut Vec<JournalRow>, at: usize, damage: &Damage, dice: u32, ch
         // What is the same value to JSON is another one to a guest that is handed the text.
         Damage::Body => {
             row.body =
-                row.body.take().map_or(Some(json("null")), |body| (dice % 5 > 0).then(|| json(&format!("{} ", body.as_str()))))
+                row.body.take().map_or(Some(json("null")), |body| (!vanishes).then(|| json(&format!("{} ", body.as_str()))))
         }
         Damage::Time => row.at = row.at.map(|time| time + chrono::TimeDelta::microseconds(1 << bit(40))),
         Damage::Sum => row.sum = row.sum.map(|sum| sum ^ (1 << bit(31))),
