@@ -36,7 +36,7 @@ impl World {
 
     /// What the committer does with a run's writes; answers the children that start.
     pub(super) fn commit(&mut self, journal: &mut Journal) -> Vec<NewChild> {
-        let (chain, clock) = (self.chain, self.clock);
+        let clock = self.clock;
         let writes = journal.take_writes();
         self.inbox.retain(|news| !writes.delivered.contains(&news.arrival));
         self.record(writes.entries);
