@@ -50,7 +50,6 @@ export { Json, type StandardSchema, type Validator } from "./values.js";
 export {
   continueAsNew,
   publish,
-  start,
   version,
   type WorkflowCallOptions,
   type WorkflowFunction,

@@ -59,7 +59,7 @@ export interface Span {
 /** This execution's place in its trace. */
 export const trace = {
   /** The ids that travel with it. */
-  current(): TraceContext {
+  context(): TraceContext {
     return surroundings().trace();
   },
   /**

@@ -49,15 +49,6 @@ workflow.named = <Args extends unknown[], Result>(name: string, options: { resul
   callable({ kind: "workflow", name, result: options.result }, {}) as WorkflowFunction<Args, Result>;
 
 /**
- * Starts a child workflow that goes on by itself: it outlives this workflow, and need not be awaited.
- *
- *     start(followUp, order);
- */
-export function start<Args extends unknown[], Result>(child: WorkflowFunction<Args, Result>, ...args: Args): Operation<Result> {
-  return child.with({ detached: true })(...args);
-}
-
-/**
  * Ends this run and starts the same execution again with this input, an empty journal and the current deployment of the workflow. Unread
  * signals stay. For workflows that never end, so that their journal does; does not return. Several inputs are an array, as in a call.
  *

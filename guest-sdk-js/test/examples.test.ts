@@ -10,7 +10,7 @@ const EXAMPLES = fileURLToPath(new URL("../../../examples/", import.meta.url));
 const TARGET = fileURLToPath(new URL("../examples/", import.meta.url));
 
 await mkdir(TARGET, { recursive: true });
-for (const name of ["hello", "checkout", "fan-out", "bench"]) {
+for (const name of ["hello", "checkout", "fan-out", "mixed", "bench"]) {
   const outfile = `${TARGET}${name}.mjs`;
   const entry = `${EXAMPLES}${name}/js/app.test.ts`;
   await build({

@@ -15,7 +15,6 @@ import {
   publish,
   receive,
   sleep,
-  start,
   step,
   TimedOut,
   task,
@@ -301,7 +300,7 @@ test("child workflows run beside their parent, and may outlive it", async () => 
   assert.equal(run.elapsed(), 7000);
   assert.equal(
     await result(async () => {
-      start(nap, 3600);
+      nap.with({ detached: true })(3600);
       return "on its way";
     }),
     "on its way",

@@ -35,26 +35,6 @@ pub struct Execution {
     pub deadline: Option<SystemTime>,
 }
 
-/// Where an execution stands in a distributed trace (W3C Trace Context and Baggage).
-///
-/// ```
-/// #[currant::task]
-/// fn call() -> Result<String, currant::Failure> {
-///     let trace = currant::trace();
-///     Ok(format!("traceparent: 00-{}-{}-01", trace.trace_id, trace.span_id))
-/// }
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Trace {
-    /// 32 hexadecimal digits, shared by a workflow and everything that it starts.
-    pub trace_id: String,
-    /// 16 hexadecimal digits: the span of this execution.
-    pub span_id: String,
-    /// Key and value pairs that travel with the trace, such as a tenant.
-    pub baggage: Vec<(String, String)>,
-}
-
 /// This execution. Natively: the one that the test kit made up.
 ///
 /// ```
@@ -69,16 +49,6 @@ pub struct Trace {
 /// ```
 pub fn context() -> Execution {
     surroundings::execution()
-}
-
-/// This execution's place in its trace.
-///
-/// ```
-/// let trace = currant::trace();
-/// assert_eq!(trace.trace_id.len(), 32);
-/// ```
-pub fn trace() -> Trace {
-    surroundings::trace()
 }
 
 /// Whether the cancellation of this task or workflow was requested. A task should then stop soon and answer

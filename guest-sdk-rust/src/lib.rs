@@ -50,7 +50,7 @@
 //!
 //! How it fits together, in reading order:
 //! - [`tasks`], [`workflows`]: calls and their options · [`steps`] · [`timers`] · [`signals`]
-//! - [`context`](mod@context), [`heartbeats`], [`telemetry`]: what runs, and what it tells · [`http`]: what it reaches · [`failures`], [`values`]
+//! - [`context`](mod@context), [`heartbeats`], [`telemetry`], [`trace`], [`metrics`]: what runs, and what it tells · [`http`]: what it reaches · [`failures`], [`values`]
 //! - [`testing`]: runs workflows natively, with a clock that jumps
 //! - inside: `functions` (what the attributes register) · `hash_order` · `operation` (a started thing to await) · `executor` (polls, waits) ·
 //!   `host` (who runs it: the worker or the test kit) · `entry` (the exports) · `bindings` (generated)
@@ -65,7 +65,9 @@ pub mod timers;
 pub mod context;
 pub mod heartbeats;
 pub mod http;
+pub mod metrics;
 pub mod telemetry;
+pub mod trace;
 
 pub mod failures;
 pub mod values;
@@ -89,7 +91,7 @@ mod bindings;
 #[cfg(target_arch = "wasm32")]
 mod entry;
 
-pub use context::{Execution, Trace, context, is_cancelled, trace};
+pub use context::{Execution, context, is_cancelled};
 /// # Example
 ///
 /// ```
@@ -224,6 +226,7 @@ pub use signals::{External, Receive, ReceiveTimeout, external, receive};
 pub use steps::{Step, step};
 pub use tasks::{Call, TaskCall, WorkflowCall};
 pub use timers::{now, sleep};
+pub use trace::TraceContext;
 pub use values::Json;
 pub use workflows::{continue_as_new, publish, version};
 

@@ -1,6 +1,5 @@
-//! Logs, spans and metrics. Silent while a workflow is replayed. Natively, log lines go to stderr and the rest nowhere.
-
-use std::fmt;
+//! Logs, and the attributes that they share with [`trace`](crate::trace) and [`metrics`](crate::metrics). All are silent while a workflow is
+//! replayed. Natively, log lines go to stderr and the rest nowhere.
 
 use serde::Serialize;
 
@@ -41,9 +40,10 @@ pub(crate) enum Metric {
 /// Names and values that can be searched for, or by which a metric is told apart.
 ///
 /// ```
-/// use currant::telemetry::{Attributes, counter};
+/// use currant::metrics;
+/// use currant::telemetry::Attributes;
 ///
-/// counter("orders", 1.0, Attributes::new().with("country", "AQ").with("express", true));
+/// metrics::increment("orders", 1.0, Attributes::new().with("country", "AQ").with("express", true));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Attributes(Vec<Attribute>);
@@ -70,6 +70,10 @@ impl Attributes {
         self.0.extend(values::encode(name, &value).ok().map(|value| (name.to_owned(), value)));
         self
     }
+
+    pub(crate) fn as_slice(&self) -> &[Attribute] {
+        &self.0
+    }
 }
 
 /// Writes a log line of this execution: shown by `currant logs`. The macros [`info!`](crate::info) and its siblings are shorter.
@@ -81,81 +85,6 @@ impl Attributes {
 /// ```
 pub fn log(level: Level, message: &str, attributes: Attributes) {
     surroundings::log(level, message, &attributes.0);
-}
-
-/// Adds to a counter. `value` must not be negative.
-///
-/// ```
-/// currant::telemetry::counter("orders", 1.0, Default::default());
-/// ```
-pub fn counter(name: &str, value: f64, attributes: Attributes) {
-    surroundings::measure(Metric::Counter, name, value, &attributes.0);
-}
-
-/// Records one value of a distribution.
-///
-/// ```
-/// currant::telemetry::histogram("basket.items", 7.0, Default::default());
-/// ```
-pub fn histogram(name: &str, value: f64, attributes: Attributes) {
-    surroundings::measure(Metric::Histogram, name, value, &attributes.0);
-}
-
-/// Sets the current value of something.
-///
-/// ```
-/// currant::telemetry::gauge("shelf.free", 12.0, Default::default());
-/// ```
-pub fn gauge(name: &str, value: f64, attributes: Attributes) {
-    surroundings::measure(Metric::Gauge, name, value, &attributes.0);
-}
-
-/// A stretch of the execution's time in its trace: begins when it is made, ends when it is dropped.
-///
-/// ```
-/// use currant::telemetry::{Attributes, Span};
-///
-/// let span = Span::new("render", Attributes::new().with("pages", 3));
-/// span.set("font", "Fraktur");
-/// ```
-pub struct Span(surroundings::Span);
-
-impl Span {
-    /// Begins now.
-    ///
-    /// ```
-    /// let span = currant::telemetry::Span::new("render", Default::default());
-    /// # drop(span);
-    /// ```
-    pub fn new(name: &str, attributes: Attributes) -> Self {
-        Self(surroundings::Span::new(name, &attributes.0))
-    }
-
-    /// Adds an attribute, or replaces the one of that name.
-    ///
-    /// ```
-    /// let span = currant::telemetry::Span::new("render", Default::default());
-    /// span.set("pages", 3);
-    /// ```
-    pub fn set(&self, name: &str, value: impl Serialize) {
-        Attributes::new().with(name, value).0.iter().for_each(|attribute| self.0.set(attribute));
-    }
-
-    /// Marks it as failed.
-    ///
-    /// ```
-    /// let span = currant::telemetry::Span::new("render", Default::default());
-    /// span.fail("out of paper");
-    /// ```
-    pub fn fail(&self, message: &str) {
-        self.0.fail(message);
-    }
-}
-
-impl fmt::Debug for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Span")
-    }
 }
 
 /// A log line for the author: `debug!("message {variable}", name = value)`. See [`info!`](crate::info).

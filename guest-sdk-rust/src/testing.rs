@@ -228,7 +228,7 @@ impl Run {
         self.world.state.borrow().attempts.get(function).copied().unwrap_or(0)
     }
 
-    /// What the workflow published last, as JSON text.
+    /// What the workflow published last, if that is what it is read as.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -241,11 +241,11 @@ impl Run {
     ///
     /// let mut run = Run::new();
     /// run.call(work())?;
-    /// assert_eq!(run.published().as_deref(), Some("50"));
+    /// assert_eq!(run.published(), Some(50));
     /// # Ok::<(), Failure>(())
     /// ```
-    pub fn published(&self) -> Option<String> {
-        self.world.state.borrow().published.clone()
+    pub fn published<T: DeserializeOwned>(&self) -> Option<T> {
+        values::decode("invalid-value", "the progress", self.world.state.borrow().published.as_deref()?).ok()
     }
 }
 

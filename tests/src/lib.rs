@@ -149,6 +149,19 @@ impl Stack {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Runs a line of a README as its reader would, and expects success; answers what it printed on stdout.
+    pub async fn shell(&self, line: &str) -> Result<String> {
+        let programs = binary("currant")?.parent().context("a program lies in a folder")?.to_path_buf();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(&path)))?;
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).env("PATH", path);
+        let command = configured(command, self.folder.path(), &self.database.url())?;
+        let output = tokio::process::Command::from(command).stdin(Stdio::null()).output().await?;
+        ensure!(output.status.success(), "{line} ended with {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// Deploys a component.
     pub async fn deploy(&self, component: &Path) -> Result<()> {
         self.deploy_with(component, &[]).await
@@ -291,7 +304,10 @@ impl Stack {
 
 /// A program of this workspace in a folder of its own, on this database and with nothing of the caller's configuration.
 fn program(name: &str, folder: &Path, database_url: &str) -> Result<Command> {
-    let mut command = Command::new(binary(name)?);
+    configured(Command::new(binary(name)?), folder, database_url)
+}
+
+fn configured(mut command: Command, folder: &Path, database_url: &str) -> Result<Command> {
     command
         .current_dir(folder)
         .env_remove("DATABASE_URL")
@@ -444,14 +460,23 @@ pub fn behaviours() -> PathBuf {
     guest("behaviours")
 }
 
-/// A component that `scripts/build-guests` has built.
+/// A component in Rust that `scripts/build-guests` has built.
 pub fn guest(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CURRANT_TEST_GUESTS").map_or_else(
-        || target_folder().expect("tests run from cargo's target folder").join("guests/wasm32-wasip2/release"),
-        PathBuf::from,
-    );
-    let component = folder.join(format!("{}.wasm", name.replace('-', "_")));
-    assert!(component.is_file(), "{} is not there: run scripts/build-guests", component.display());
+    let folder = std::env::var_os("CURRANT_TEST_GUESTS").map_or_else(|| guests().join("wasm32-wasip2/release"), PathBuf::from);
+    built(folder.join(format!("{}.wasm", name.replace('-', "_"))), "")
+}
+
+/// A component in another language, `python` or `javascript`, that `scripts/build-guests LANGUAGE` has built.
+pub fn guest_in(language: &str, name: &str) -> PathBuf {
+    built(guests().join(language).join(format!("{name}.wasm")), language)
+}
+
+fn guests() -> PathBuf {
+    target_folder().expect("tests run from cargo's target folder").join("guests")
+}
+
+fn built(component: PathBuf, language: &str) -> PathBuf {
+    assert!(component.is_file(), "{} is not there: run scripts/build-guests {language}", component.display());
     component
 }
 

@@ -1,6 +1,6 @@
 /** Workflows that call. */
 
-import { context, Failure, Json, start, task, workflow } from "currant";
+import { context, Failure, Json, task, workflow } from "currant";
 
 import { sleep } from "./liveness.js";
 import { echo, type Fault, fail, fault } from "./outcomes.js";
@@ -65,12 +65,18 @@ export const callWithOptions = workflow({ input: Json, result: Json }, async (va
   })(value),
 );
 
+/** Calls a task twice under one id: the second call attaches to what the first one started. */
+export const attach = workflow(async (value: unknown) => {
+  const once = task.named<[unknown], unknown>("echo").with({ taskId: `${context().id}-once` });
+  return Promise.all([once(value), once(value)]);
+});
+
 /** A child workflow. Answers what it answers. */
 export const childFlow = workflow({ input: Json, result: Json }, async (value: Json) => echoFlow(value));
 
 /** Starts a child that outlives it, and answers at once. */
 export const detachedChild = workflow(async (milliseconds: number) => {
-  start(sleepFlow, milliseconds);
+  sleepFlow.with({ detached: true })(milliseconds);
   return null;
 });
 

@@ -49,6 +49,13 @@ export const failUntilAttempt = task({ retries: 10, backoff: "10ms", maxBackoff:
   return now;
 });
 
+/** Fails at its first attempt, and says when it wants the second, which answers its number. */
+export const retryLater = task({ retries: 1, backoff: "1h" }, async (afterMs: number) => {
+  const now = current().attempt;
+  if (now === 1) throw new Failure("later", "not now", { retryAfter: afterMs });
+  return now;
+});
+
 class OutOfStock extends Error {}
 
 /** Fails with an error of the language, whose cause is one of the author's. */
@@ -69,7 +76,7 @@ export const rateLimitedOnce = task({ queue: "limited" }, async (afterMs: number
 
 /** Answers its context. */
 export const context = task({ timeout: "1m" }, async () => {
-  const [now, { traceId, spanId, baggage }] = [current(), trace.current()];
+  const [now, { traceId, spanId, baggage }] = [current(), trace.context()];
   return {
     id: now.id,
     task_id: now.taskId ?? null,

@@ -1,6 +1,6 @@
 /** Steps, clocks and random: what must be the same on every replay. Each waits in between, so that it can be replayed. */
 
-import { sleep, step, task, workflow } from "currant";
+import { Failure, now, random, sleep, step, task, uuid, workflow } from "currant";
 
 import { type Fault, failureOf, fault } from "./outcomes.js";
 import { draw } from "./outside.js";
@@ -25,6 +25,21 @@ export const failingStep = workflow({ input: fault }, async (what: Fault) => {
   }
 });
 
+/** A step that fails so often is tried again after a pause. Answers at which try it succeeded. */
+export const retriedStep = workflow(async (failures: number): Promise<number> => {
+  for (let number = 1; ; number++) {
+    try {
+      return await step(`try-${number}`, () => {
+        if (number <= failures) throw new Failure("not-yet", `try ${number}`);
+        return number;
+      });
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== "not-yet") throw error;
+      await sleep("10ms");
+    }
+  }
+});
+
 /** A step beside a timer and a task: it runs when both are under way. */
 export const stepAmongOthers = workflow(async () => {
   const echo = task.named<[string], string>("echo");
@@ -40,15 +55,6 @@ export const slowStep = workflow(async (milliseconds: number) =>
     return Math.floor(performance.now() - began);
   }),
 );
-
-/** Draws inside a step, then outside, then again after a pause. A replay must answer the same. */
-export const stepWithRandom = workflow(async (pauseMs: number) => {
-  const before = Math.random();
-  const drawn = await step("draw", () => [Math.random(), crypto.getRandomValues(new Uint32Array(1))[0], Math.random()]);
-  const after = draw();
-  await sleep(pauseMs);
-  return { before, step: drawn, after, later: draw() };
-});
 
 /** Looks at clocks and random before and after a pause. */
 export const randomAndClock = workflow(async (pauseMs: number) => {
@@ -74,20 +80,27 @@ export const clockInStep = workflow(async (pauseMs: number) =>
 );
 
 /**
- * Observes everything, tells a task what it observed, runs a step that draws, and observes again. The task answers what the live run told it;
- * what a replay observes must be the same.
+ * Observes everything, tells a task what it observed, runs a step that draws, and observes again. The task answers what the live run told it:
+ * whatever a replay observes must be the same. Answers whether it is, and how many different observations there were.
  */
 export const observedTwice = workflow(async (pauseMs: number) => {
-  const told = task.named<[unknown], unknown>("echo");
-  const observe = () => ({ ...draw(), now: Date.now(), iso: new Date().toISOString(), elapsed: performance.now() });
-  const pairs: [unknown, unknown][] = [];
+  const told = task.named<[string], string>("echo").with({ queue: "told" });
+  const seen = new Set<string>();
+  let same = true;
   for (let round = 0; round < 3; round++) {
-    const observed = observe();
-    pairs.push([observed, await told(observed)]);
-    await step(`draw-${round}`, () => [draw(), performance.now()]);
-    const after = observe();
-    pairs.push([after, await told(after)]);
+    for (const afterStep of [false, true]) {
+      if (afterStep) await step(`draw-${round}`, () => [draw(), random()]);
+      const observed = observe();
+      same = (await told(observed)) === observed && same;
+      seen.add(observed);
+    }
     await sleep(pauseMs);
   }
-  return pairs;
+  return [same, seen.size];
 });
+
+/** Everything that a workflow can observe. */
+function observe(): string {
+  const times = { now: now(), date: Date.now(), iso: new Date().toISOString(), elapsed: performance.now() };
+  return JSON.stringify({ ...draw(), ...times, random: random(), uuid: uuid() });
+}

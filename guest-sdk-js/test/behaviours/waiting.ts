@@ -69,6 +69,13 @@ export const deliveryOrder = workflow(async (timers: number, milliseconds: numbe
   return order;
 });
 
+/** Pauses, in the order in which they end. */
+export const asTheyComplete = workflow(async (pausesMs: number[]) => {
+  const order: number[] = [];
+  await Promise.all(pausesMs.map((pause) => sleep(pause).then(() => order.push(pause))));
+  return order;
+});
+
 /** Waits for somebody outside, who finds the token in the workflow's progress. */
 export const waitExternal = workflow(async () => {
   const answer = external();

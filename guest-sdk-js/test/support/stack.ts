@@ -90,12 +90,12 @@ export class Stack {
     return stack;
   }
 
-  /** What the programs are told. Compiled modules are shared by all tests. */
+  /** What the programs are told. Compiled modules are shared by all tests, those in Rust and Python too. */
   env(): NodeJS.ProcessEnv {
     return {
       ...process.env,
       CURRANT_DATABASE_URL: this.url,
-      XDG_CACHE_HOME: join(PACKAGE, "build/test-cache"),
+      XDG_CACHE_HOME: join(PACKAGE, "../target/test-cache"),
       // An authority for HTTPS that nobody else knows.
       CURRANT_WORKER_CA_FILE: join(PACKAGE, "../tests/tls/authority.pem"),
       NO_COLOR: "1",

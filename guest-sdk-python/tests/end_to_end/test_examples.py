@@ -70,7 +70,7 @@ def test_an_order_that_nobody_approves_is_put_back(examples: Stack) -> None:
     assert (failure.code, failure.retryable) == ("not-approved", False)
 
 
-@pytest.mark.parametrize("name", [*EXAMPLES, "bench"])
+@pytest.mark.parametrize("name", [*EXAMPLES, "mixed", "bench"])
 def test_its_own_tests_pass(name: str) -> None:
     folder: Path = ROOT / "examples" / name / "python"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]

@@ -6,21 +6,6 @@ import currant
 from tests.end_to_end.stack import Stack, wait_until
 
 
-def test_random_and_clock_are_the_same_when_a_worker_is_killed_in_between(stack: Stack) -> None:
-    handle = stack.start("drawn_and_published", 2_000)
-    query = "select progress from currant.executions where id = %s"
-    shown = wait_until("it shows what it drew", lambda: stack.value(query, handle.id))
-    wait_until("it pauses", lambda: "timer" in stack.journal(handle))
-    recorded = stack.value("select body from currant.journal where workflow_id = %s and kind = 'step'", handle.id)
-    stack.kill_worker()
-    stack.start_worker()
-    before, inside, after = handle.result(timeout="60s")
-    # Drawn again by the replay, and not shown again.
-    assert before == shown
-    assert str(inside["system"][0]) in str(recorded)
-    assert before != inside != after != before
-
-
 def test_executions_draw_different_numbers(stack: Stack) -> None:
     drawn = [stack.result("read_random") for _ in range(3)]
     for kind in ("system", "generator", "map_order", "uuids"):
@@ -34,9 +19,6 @@ def test_a_workflows_clock_moves_by_what_is_delivered(stack: Stack) -> None:
     seen = stack.result("random_and_clock", 300)
     assert seen["after_ms"] - seen["before_ms"] >= 300
     assert abs(seen["monotonic_ms"] - (seen["after_ms"] - seen["before_ms"])) <= 1
-    assert stack.result("sleep_flow", 200) >= 200
-    assert stack.result("std_sleep_flow", 200) >= 200
-    assert stack.result("clock_in_step", 50) >= 50
 
 
 def test_sets_have_the_same_order_on_a_replay(stack: Stack) -> None:
@@ -48,27 +30,14 @@ def test_sets_have_the_same_order_on_a_replay(stack: Stack) -> None:
     assert sorted(before) == sorted(after) == list(range(16))
 
 
-@pytest.mark.parametrize("function", ["fan_out", "fan_out_joined"])
-def test_a_workflow_goes_on_where_it_was_when_its_worker_is_killed(stack: Stack, function: str) -> None:
-    handle = stack.start(function, 60)
+def test_a_workflow_goes_on_where_it_was_when_its_worker_is_killed(stack: Stack) -> None:
+    handle = stack.start("fan_out", 60)
     query = "select count(*) from currant.executions where parent_workflow_id = %s and status = 'completed'"
     wait_until("some are done", lambda: stack.value(query, handle.id) >= 3)
     stack.kill_worker()
     stack.start_worker()
     assert handle.result(timeout="60s") == list(range(60))
     assert stack.value("select count(*) from currant.executions where parent_workflow_id = %s", handle.id) == 60
-
-
-def test_a_step_is_recorded_once_though_the_workflow_is_replayed(stack: Stack) -> None:
-    handle = stack.start("step_with_random", 1_500)
-    wait_until("it pauses", lambda: "timer" in stack.journal(handle))
-    stack.kill_worker()
-    stack.start_worker()
-    drawn = handle.result(timeout="60s")
-    assert stack.journal(handle) == ["started", "step", "timer", "completed"]
-    assert str(drawn["step"][0]) in str(
-        stack.value("select body from currant.journal where workflow_id = %s and kind = 'step'", handle.id)
-    )
 
 
 def test_of_two_workers_one_goes_on_with_what_the_other_ran_when_it_is_killed(stack: Stack) -> None:

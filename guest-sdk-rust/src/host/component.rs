@@ -5,12 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::Failure;
 use crate::bindings::currant::guest::{context, task, telemetry, types, workflow};
 use crate::bindings::exports::currant::guest::entry;
-use crate::context::{Execution, Trace};
+use crate::context::Execution;
 use crate::functions::Outcome;
 use crate::host::{Delivery, Host, Number, Request};
 use crate::options::{CallOptions, RetryPolicy, Timeouts};
 use crate::telemetry::{Attribute, Level, Metric};
 use crate::timers::milliseconds;
+use crate::trace::TraceContext;
 
 /// The worker that this component runs in.
 pub(crate) struct Worker;
@@ -80,9 +81,9 @@ pub(crate) fn execution() -> Execution {
     }
 }
 
-pub(crate) fn trace() -> Trace {
+pub(crate) fn trace() -> TraceContext {
     let context::TraceContext { trace_id, span_id, baggage } = context::trace();
-    Trace { trace_id, span_id, baggage }
+    TraceContext { trace_id, span_id, baggage }
 }
 
 pub(crate) fn is_cancelled() -> bool {

@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 
-use crate::context::{Execution, Trace};
+use crate::context::Execution;
 use crate::telemetry::{Attribute, Level, Metric};
+use crate::trace::TraceContext;
 
 thread_local! {
     /// The attempts that are being made, innermost last: the test kit runs a task inside the workflow that waits for it.
@@ -45,8 +46,8 @@ pub(crate) fn execution() -> Execution {
         .unwrap_or_else(|| execution_of("", 0))
 }
 
-pub(crate) fn trace() -> Trace {
-    Trace { trace_id: "0".repeat(32), span_id: "0".repeat(16), baggage: Vec::new() }
+pub(crate) fn trace() -> TraceContext {
+    TraceContext { trace_id: "0".repeat(32), span_id: "0".repeat(16), baggage: Vec::new() }
 }
 
 pub(crate) fn is_cancelled() -> bool {

@@ -92,6 +92,14 @@ async def call_with_options(value: Json) -> Json:
 
 
 @currant.workflow
+async def attach(value: Json) -> tuple[Json, Json]:
+    """Calls a task twice under one id: the second call attaches to what the first one started."""
+    once = echo.with_(task_id=f"{currant.context().id}-once")
+    first, second = await asyncio.gather(once(value), once(value))
+    return first, second
+
+
+@currant.workflow
 async def child_flow(value: Json) -> Json:
     """A child workflow. Answers what it answers."""
     return await echo_flow(value)

@@ -43,6 +43,15 @@ def fail_until_attempt(attempt: int) -> int:
     return now
 
 
+@currant.task(retries=1, backoff="1h")
+def retry_later(after_ms: int) -> int:
+    """Fails at its first attempt, and says when it wants the second, which answers its number."""
+    now = currant.context().attempt
+    if now == 1:
+        raise Failure("later", "not now", retry_after=after_ms / 1000)
+    return now
+
+
 @currant.task(retries=0)
 def fail_by_error(text: str) -> int:
     """Fails with an error of the standard library."""

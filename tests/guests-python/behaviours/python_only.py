@@ -5,7 +5,6 @@ import datetime
 import logging
 import sys
 import threading
-import time
 import uuid
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,7 +14,6 @@ import currant
 import currant.http
 import lazily
 from outcomes import fail_by_error
-from outside import Draws, draw
 
 
 @currant.workflow
@@ -51,17 +49,6 @@ async def through_a_queue(count: int) -> list[int]:
     got = [await queue.get() for _ in range(count)]
     await producer
     return got
-
-
-@currant.workflow
-async def as_they_complete(pauses_ms: list[int]) -> list[int]:
-    """Pauses, in the order in which they end."""
-
-    async def rest(milliseconds: int) -> int:
-        await asyncio.sleep(milliseconds / 1000)
-        return milliseconds
-
-    return [await done for done in asyncio.as_completed([rest(pause) for pause in pauses_ms])]
 
 
 @currant.task(retries=0)
@@ -217,28 +204,6 @@ def late_import(text: str) -> float:
 def late_import_of_a_package(text: str) -> str:
     """Calls a package that imports inside its functions."""
     return lazily.shout(text)
-
-
-@currant.workflow
-async def drawn_and_published(pause_ms: int) -> list[Draws]:
-    """Draws, shows it, pauses, and answers the same draws with later ones: a replay draws again what was shown."""
-    before = draw()
-    currant.publish(before)
-    inside = await currant.step("draw", draw, returns=Draws)
-    await currant.sleep(pause_ms / 1000)
-    return [before, inside, draw()]
-
-
-@currant.task(retries=1, backoff="10ms")
-def resume_later(rounds: int) -> int:
-    """Like `resume`, but takes its time, so that its progress is written."""
-    begin = currant.last_progress(int) or 0
-    for number in range(begin, rounds):
-        currant.heartbeat(number)
-        if begin == 0 and number == rounds // 2:
-            time.sleep(2.5)
-            raise currant.Failure("half-way", f"stopped at {number}")
-    return begin
 
 
 @currant.workflow

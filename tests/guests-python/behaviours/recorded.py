@@ -2,9 +2,9 @@
 
 import asyncio
 import functools
-import random
+import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import currant
 from currant import Failure, Json
@@ -36,32 +36,31 @@ async def failing_step(fault: Fault) -> str:
 
 
 @currant.workflow
+async def retried_step(failures: int) -> int:
+    """A step that fails so often is tried again after a pause. Answers at which try it succeeded."""
+
+    def attempt(number: int) -> int:
+        if number <= failures:
+            raise Failure("not-yet", f"try {number}")
+        return number
+
+    for number in itertools.count(1):
+        try:
+            return await currant.step(f"try-{number}", functools.partial(attempt, number))
+        except Failure as failure:
+            if failure.code != "not-yet":
+                raise
+            await currant.sleep("10 ms")
+    raise AssertionError("there is always another number")
+
+
+@currant.workflow
 async def step_among_others() -> tuple[int, Json]:
     """A step beside a timer and a task: it runs when both are under way."""
     step, task, _ = await asyncio.gather(
         currant.step("among-others", lambda: 7), echo(Json.of("x")), currant.sleep("10 ms")
     )
     return step, task
-
-
-@dataclass
-class Drawn:
-    """What was drawn in a step and outside it."""
-
-    before: float
-    step: list[float]
-    after: Draws
-    later: Draws
-
-
-@currant.workflow
-async def step_with_random(pause_ms: int) -> Drawn:
-    """Draws inside a step, then outside, then again after a pause. A replay must answer the same."""
-    before = random.random()
-    step = await currant.step("draw", lambda: [random.random(), currant.random()])
-    after = draw()
-    await currant.sleep(pause_ms / 1000)
-    return Drawn(before, step, after, draw())
 
 
 @dataclass
@@ -82,6 +81,32 @@ async def random_and_clock(pause_ms: int) -> Observed:
     await currant.sleep(pause_ms / 1000)
     monotonic_ms = round((time.monotonic() - begin) * 1000)
     return Observed(before_ms, milliseconds(), monotonic_ms, draws_before, draw())
+
+
+def observe() -> Json:
+    """Everything that a workflow can observe."""
+    random, uuid = currant.random(), str(currant.uuid())
+    return Json.of({"draws": asdict(draw()), "random": random, "uuid": uuid, "now_ms": milliseconds()})
+
+
+@currant.workflow
+async def observed_twice(pause_ms: int) -> tuple[bool, int]:
+    """Observes everything, tells a task what it observed, runs a step that draws, and observes again.
+
+    The task answers what the live run told it: whatever a replay observes must be the same. Answers whether it is, and how many different
+    observations there were.
+    """
+    same, seen = True, set()
+    for number in range(3):
+        for after_step in (False, True):
+            if after_step:
+                await currant.step(f"draw-{number}", lambda: [asdict(draw()), currant.random()])
+            observed = observe()
+            told = await echo.with_(queue="told")(observed)
+            same = same and told.text == observed.text
+            seen.add(observed.text)
+        await currant.sleep(pause_ms / 1000)
+    return same, len(seen)
 
 
 @currant.workflow

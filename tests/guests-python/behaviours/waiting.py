@@ -14,7 +14,7 @@ async def sleep_flow(milliseconds: int) -> int:
     """A durable pause. Answers how long it was by the workflow's clock."""
     begin = time.monotonic()
     await currant.sleep(milliseconds / 1000)
-    return int((time.monotonic() - begin) * 1000)
+    return round((time.monotonic() - begin) * 1000)
 
 
 @currant.workflow
@@ -22,7 +22,7 @@ async def std_sleep_flow(milliseconds: int) -> int:
     """The same by the standard library, which knows nothing of durability."""
     begin = time.monotonic()
     time.sleep(milliseconds / 1000)
-    return int((time.monotonic() - begin) * 1000)
+    return round((time.monotonic() - begin) * 1000)
 
 
 @currant.workflow
@@ -81,6 +81,19 @@ async def delivery_order(timers: int, milliseconds: int) -> list[int]:
         done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         order += [pending.pop(timer) for timer in done]
     return order
+
+
+@currant.workflow
+async def as_they_complete(pauses_ms: list[int]) -> list[int]:
+    """Pauses, in the order in which they end."""
+
+    async def rest(milliseconds: int) -> int:
+        await asyncio.sleep(milliseconds / 1000)
+        return milliseconds
+
+    # As tasks, so that they begin in this order: `as_completed` makes a set of what it is given.
+    pauses = [asyncio.create_task(rest(pause)) for pause in pauses_ms]
+    return [await done for done in asyncio.as_completed(pauses)]
 
 
 @currant.workflow

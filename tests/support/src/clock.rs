@@ -14,6 +14,14 @@ impl<'a> Clock<'a> {
         Clock { pool }
     }
 
+    /// Stops it, until it is moved.
+    pub async fn freeze(&self) {
+        let replacement = "do $$ begin execute format(
+            'create or replace function currant.now() returns timestamptz language sql stable parallel safe return %L::timestamptz',
+            currant.now()); end $$";
+        self.pool.execute(replacement).await.expect("the clock can be replaced");
+    }
+
     /// Moves it ahead. It goes on from there.
     pub async fn advance(&self, by: Duration) {
         let ahead: i64 =

@@ -1,17 +1,62 @@
 //! The examples, as their readers run them.
 
-use anyhow::Result;
-use currant_tests::{Stack, guest};
-use serde_json::json;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use currant_tests::{Stack, guest, guest_in};
+use serde_json::{Value, json};
+
+/// The README of an example.
+fn readme(example: &str) -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../examples/{example}/README.md"));
+    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+/// What it says comes out, line by line.
+fn comes_out(readme: &str) -> Result<Vec<Value>> {
+    let (_, rest) = readme.split_once("## What comes out\n").context("it says what comes out")?;
+    let (_, rest) = rest.split_once("```json\n").context("in JSON")?;
+    let (block, _) = rest.split_once("```").context("in a block")?;
+    Ok(block.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+/// Runs the commands that it shows and that wait for their result, and compares.
+async fn what_the_readme_says_comes_out(stack: &Stack, example: &str) -> Result<()> {
+    let readme = readme(example)?;
+    let mut results = Vec::new();
+    for line in readme.lines().filter(|line| line.starts_with("currant start ") && line.ends_with(" --wait")) {
+        results.push(serde_json::from_str::<Value>(&stack.shell(line).await?)?);
+    }
+    assert_eq!(results, comes_out(&readme)?, "{example}");
+    Ok(())
+}
 
 #[tokio::test]
-async fn hello_says_hello() -> Result<()> {
+async fn hello_says_hello_and_fan_out_counts_as_their_readmes_say() -> Result<()> {
     let stack = Stack::new().await;
     let _worker = stack.worker()?;
-    stack.deploy(&guest("hello")).await?;
-    let said = stack.currant_ok(&["start", "hello", "--input", "\"World\"", "--wait"]).await?;
-    assert_eq!(said.trim(), "\"Hello, World!\"");
-    assert_eq!(stack.result("greet", json!(["Ann", "Bob"])).await?, json!(["Hello, Ann!", "Hello, Bob!"]));
+    for example in ["hello", "fan-out"] {
+        stack.deploy(&guest(example)).await?;
+        what_the_readme_says_comes_out(&stack, &format!("{example}/rust")).await?;
+    }
+    Ok(())
+}
+
+/// A workflow in Python calls a task in Rust and one in JavaScript, in one worker.
+#[tokio::test]
+async fn mixed_languages_call_each_other_as_the_readme_says() -> Result<()> {
+    let stack = Stack::new().await;
+    let _worker = stack.worker()?;
+    for module in [guest("mixed-rust"), guest_in("python", "mixed"), guest_in("javascript", "mixed")] {
+        stack.deploy(&module).await?;
+    }
+    what_the_readme_says_comes_out(&stack, "mixed").await?;
+    // What fails in Rust fails in Python, with its code and message.
+    let refused = stack.run("price", json!({"teapot": 1})).await?;
+    assert_eq!(
+        (refused.failure["code"].as_str(), refused.failure["message"].as_str()),
+        (Some("unknown-goods"), Some("we have no teapot"))
+    );
     Ok(())
 }
 
@@ -30,6 +75,9 @@ async fn an_order_is_checked_out_although_its_worker_is_killed() -> Result<()> {
     stack.currant_ok(&["signal", "order-42", "approved", "--payload", "\"ada\""]).await?;
     let ended = stack.ended(id).await?;
     assert_eq!(ended.status, "completed", "{ended:?}");
+    let mut said = comes_out(&readme("checkout/rust")?)?.remove(0);
+    said["tracking"] = ended.result["tracking"].clone();
+    assert_eq!(ended.result, said, "but for the tracking number, which is random, as the README says");
 
     let executed: Vec<(String, i64)> = sqlx::query_as(
         "select function, count(*) from currant.executions where parent_workflow_id = $1 and status = 'completed' group by function order by function",
@@ -46,7 +94,7 @@ async fn an_order_is_checked_out_although_its_worker_is_killed() -> Result<()> {
 
     // Asked for again, it is answered, not run again.
     let again = stack.currant_ok(&["start", "checkout", "--id", "order-42", "--input", input, "--wait"]).await?;
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&again)?, ended.result);
+    assert_eq!(serde_json::from_str::<Value>(&again)?, ended.result);
     Ok(())
 }
 

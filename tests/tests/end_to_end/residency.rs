@@ -41,32 +41,6 @@ async fn a_waiting_workflow_goes_on_in_memory() -> Result<()> {
     Ok(())
 }
 
-/// The same functions on a worker that keeps them and on one that replays them: the same results and the same journals.
-#[tokio::test]
-async fn in_memory_and_replayed_it_comes_to_the_same() -> Result<()> {
-    let functions = [
-        ("sequence", json!(5)),
-        ("fan_out", json!(8)),
-        ("delivery_order", json!([4, 20])),
-        ("sleep_often", json!([3, 20])),
-        ("race", json!([10_000, 50])),
-        ("signal_or_timeout", json!(["never", 50])),
-        ("count_down", json!(3)),
-        ("catch_failure", json!({"code": "declined", "message": "no", "retryable": false})),
-        ("child_flow", json!("child")),
-        ("versioned", json!(20)),
-    ];
-    let (keeping, keeper) = stack_keeping(&[]).await?;
-    let (replaying, _replayer) = Stack::with_behaviours().await?;
-    for (function, input) in functions {
-        let (kept, replayed) = (keeping.start(function, input.clone()).await?, replaying.start(function, input.clone()).await?);
-        assert_eq!(keeping.ended(kept).await?, replaying.ended(replayed).await?, "{function}");
-        assert_eq!(keeping.journal(kept).await?, replaying.journal(replayed).await?, "{function}");
-    }
-    assert!(resumed(&keeper) > 10, "{}", resumed(&keeper));
-    Ok(())
-}
-
 #[tokio::test]
 async fn who_waits_too_long_is_dropped_and_replayed() -> Result<()> {
     let (stack, worker) = stack_keeping(&[("CURRANT_WORKER_RESIDENT_TIME", "100ms")]).await?;

@@ -115,6 +115,13 @@ async fn call_with_options(value: Json) -> Result<Json, Failure> {
         .await
 }
 
+/// Calls a task twice under one id: the second call attaches to what the first one started.
+#[currant::workflow]
+async fn attach(value: Json) -> Result<(Json, Json), Failure> {
+    let once = || echo(value.clone()).task_id(format!("{}-once", currant::context().id));
+    currant::try_join!(once(), once())
+}
+
 /// A child workflow. Answers what it answers.
 #[currant::workflow]
 async fn child_flow(value: Json) -> Result<Json, Failure> {

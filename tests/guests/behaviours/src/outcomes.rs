@@ -53,6 +53,15 @@ pub fn fail_until_attempt(attempt: u32) -> Result<u32, Failure> {
     }
 }
 
+/// Fails at its first attempt, and says when it wants the second, which answers its number.
+#[currant::task(retries = 1, backoff = "1h")]
+fn retry_later(after_ms: u64) -> Result<u32, Failure> {
+    match currant::context().attempt {
+        1 => Err(Failure::new("later", "not now").retry_after(Duration::from_millis(after_ms))),
+        now => Ok(now),
+    }
+}
+
 /// Fails with an error of the standard library, by `?`.
 #[currant::task(retries = 0)]
 fn fail_by_error(text: String) -> Result<i32, Failure> {
@@ -89,7 +98,7 @@ struct Context {
 /// Answers its context.
 #[currant::task(timeout = "1m")]
 fn context() -> Result<Json, Failure> {
-    let (now, trace) = (currant::context(), currant::trace());
+    let (now, trace) = (currant::context(), currant::trace::context());
     let deadline = now.deadline.and_then(|deadline| deadline.duration_since(std::time::UNIX_EPOCH).ok());
     Json::of(&Context {
         id: now.id,
@@ -115,18 +124,19 @@ fn big_result(bytes: usize) -> Result<String, Failure> {
 /// Answers nothing, after having said everything that telemetry can say.
 #[currant::task]
 fn telemetry(lines: u32) -> Result<(), Failure> {
-    use currant::telemetry::{Attributes, Span, counter, gauge, histogram};
+    use currant::telemetry::Attributes;
+    use currant::{metrics, trace};
 
-    let span = Span::new("counting", Attributes::new().with("lines", lines));
+    let span = trace::span("counting", Attributes::new().with("lines", lines));
     for line in 0..lines {
         currant::info!("line {line}", number = line);
     }
     currant::debug!("fine");
     currant::warn!("odd", reason = "a test");
     currant::error!("wrong");
-    counter("lines", f64::from(lines), Attributes::new().with("kind", "test"));
-    histogram("lines.length", 6.0, Attributes::new());
-    gauge("lines.left", 0.0, Attributes::new());
+    metrics::increment("lines", f64::from(lines), Attributes::new().with("kind", "test"));
+    metrics::histogram("lines.length", 6.0, Attributes::new());
+    metrics::gauge("lines.left", 0.0, Attributes::new());
     span.set("done", true);
     span.fail("only to see it");
     Ok(())

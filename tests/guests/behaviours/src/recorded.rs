@@ -25,6 +25,19 @@ async fn failing_step(fault: Fault) -> Result<String, Failure> {
     Ok(outcome.err().map_or_else(String::new, |failure| failure.to_string()))
 }
 
+/// A step that fails so often is tried again after a pause. Answers at which try it succeeded.
+#[currant::workflow]
+async fn retried_step(failures: u32) -> Result<u32, Failure> {
+    for number in 1.. {
+        let attempt = || if number > failures { Ok(number) } else { Err(Failure::new("not-yet", format!("try {number}"))) };
+        match currant::step(format!("try-{number}"), attempt).await {
+            Err(failure) if failure.code() == "not-yet" => currant::sleep(Duration::from_millis(10)).await?,
+            outcome => return outcome,
+        }
+    }
+    unreachable!("there is always another number")
+}
+
 /// A step beside a timer and a task: it runs when both are under way.
 #[currant::workflow]
 async fn step_among_others() -> Result<(u32, Json), Failure> {
@@ -77,6 +90,40 @@ async fn random_and_clock(pause_ms: u64) -> Result<Json, Failure> {
     currant::sleep(Duration::from_millis(pause_ms)).await?;
     let monotonic_ms = begin.elapsed().as_millis() as u64;
     Json::of(&Observed { before_ms, after_ms: milliseconds(), monotonic_ms, draws_before, draws_after: draw() })
+}
+
+/// Everything that a workflow can observe.
+#[derive(Serialize)]
+struct Observation {
+    draws: Draws,
+    random: u64,
+    uuid: String,
+    now_ms: u64,
+}
+
+fn observe() -> Result<Json, Failure> {
+    let (random, uuid) = (currant::random(), currant::uuid());
+    Json::of(&Observation { draws: draw(), random, uuid, now_ms: milliseconds() })
+}
+
+/// Observes everything, tells a task what it observed, runs a step that draws, and observes again. The task answers what the live run told
+/// it: whatever a replay observes must be the same. Answers whether it is, and how many different observations there were.
+#[currant::workflow]
+async fn observed_twice(pause_ms: u64) -> Result<(bool, usize), Failure> {
+    let (mut same, mut seen) = (true, std::collections::BTreeSet::new());
+    for round in 0..3 {
+        for after_step in [false, true] {
+            if after_step {
+                currant::step(format!("draw-{round}"), || Ok((draw(), currant::random()))).await?;
+            }
+            let observed = observe()?;
+            let told = crate::outcomes::echo(observed.clone()).queue("told").await?;
+            same &= told.text() == observed.text();
+            seen.insert(observed.text().to_owned());
+        }
+        currant::sleep(Duration::from_millis(pause_ms)).await?;
+    }
+    Ok((same, seen.len()))
 }
 
 /// The order of a standard `HashMap`, which follows the host's seed, before and after a pause.

@@ -70,18 +70,32 @@ async fn race(task_ms: u64, timer_ms: u64) -> Result<String, Failure> {
 /// So many timers of the same length at once. Answers the order in which they were delivered.
 #[currant::workflow]
 async fn delivery_order(timers: usize, milliseconds: u64) -> Result<Vec<usize>, Failure> {
-    let mut pending: Vec<_> =
-        (0..timers).map(|number| (number, currant::sleep(Duration::from_millis(milliseconds)).start())).collect();
+    let started = (0..timers).map(|number| (number, currant::sleep(Duration::from_millis(milliseconds)).start()));
+    in_order_of_their_ends(started.collect()).await
+}
+
+/// The names of operations, each when its operation is delivered.
+async fn in_order_of_their_ends<T>(mut pending: Vec<(T, currant::Operation<()>)>) -> Result<Vec<T>, Failure> {
     let mut order = Vec::new();
     while !pending.is_empty() {
-        let position = std::future::poll_fn(|context| {
-            let ready = pending.iter_mut().position(|(_, timer)| std::pin::Pin::new(timer).poll(context).is_ready());
-            ready.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+        let delivered = std::future::poll_fn(|context| {
+            let polled = |(position, (_, operation)): (usize, &mut (T, currant::Operation<()>))| {
+                let outcome = std::pin::Pin::new(operation).poll(context);
+                outcome.is_ready().then_some(position)
+            };
+            pending.iter_mut().enumerate().find_map(polled).map_or(std::task::Poll::Pending, std::task::Poll::Ready)
         });
-        let position = position.await;
+        let position = delivered.await;
         order.push(pending.remove(position).0);
     }
     Ok(order)
+}
+
+/// Pauses, in the order in which they end.
+#[currant::workflow]
+async fn as_they_complete(pauses_ms: Vec<u64>) -> Result<Vec<u64>, Failure> {
+    let started = pauses_ms.into_iter().map(|pause| (pause, currant::sleep(Duration::from_millis(pause)).start()));
+    in_order_of_their_ends(started.collect()).await
 }
 
 /// Waits for somebody outside, who finds the token in the workflow's progress.
