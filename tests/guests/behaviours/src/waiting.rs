@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use currant::{Failure, Json};
+use currant::{Failure, FuturesUnordered, Json, StreamExt};
 
 use crate::liveness::sleep;
 
@@ -70,23 +70,17 @@ async fn race(task_ms: u64, timer_ms: u64) -> Result<String, Failure> {
 /// So many timers of the same length at once. Answers the order in which they were delivered.
 #[currant::workflow]
 async fn delivery_order(timers: usize, milliseconds: u64) -> Result<Vec<usize>, Failure> {
-    let started = (0..timers).map(|number| (number, currant::sleep(Duration::from_millis(milliseconds)).start()));
-    in_order_of_their_ends(started.collect()).await
+    let rest = |number| async move { currant::sleep(Duration::from_millis(milliseconds)).await.map(|()| number) };
+    let pauses: FuturesUnordered<_> = (0..timers).map(rest).collect();
+    in_the_order_of_their_ends(pauses).await
 }
 
-/// The names of operations, each when its operation is delivered.
-async fn in_order_of_their_ends<T>(mut pending: Vec<(T, currant::Operation<()>)>) -> Result<Vec<T>, Failure> {
+async fn in_the_order_of_their_ends<T>(
+    mut pending: FuturesUnordered<impl Future<Output = Result<T, Failure>>>,
+) -> Result<Vec<T>, Failure> {
     let mut order = Vec::new();
-    while !pending.is_empty() {
-        let delivered = std::future::poll_fn(|context| {
-            let polled = |(position, (_, operation)): (usize, &mut (T, currant::Operation<()>))| {
-                let outcome = std::pin::Pin::new(operation).poll(context);
-                outcome.is_ready().then_some(position)
-            };
-            pending.iter_mut().enumerate().find_map(polled).map_or(std::task::Poll::Pending, std::task::Poll::Ready)
-        });
-        let position = delivered.await;
-        order.push(pending.remove(position).0);
+    while let Some(ended) = pending.next().await {
+        order.push(ended?);
     }
     Ok(order)
 }
@@ -94,8 +88,9 @@ async fn in_order_of_their_ends<T>(mut pending: Vec<(T, currant::Operation<()>)>
 /// Pauses, in the order in which they end.
 #[currant::workflow]
 async fn as_they_complete(pauses_ms: Vec<u64>) -> Result<Vec<u64>, Failure> {
-    let started = pauses_ms.into_iter().map(|pause| (pause, currant::sleep(Duration::from_millis(pause)).start()));
-    in_order_of_their_ends(started.collect()).await
+    let rest = |pause| async move { currant::sleep(Duration::from_millis(pause)).await.map(|()| pause) };
+    let pauses: FuturesUnordered<_> = pauses_ms.into_iter().map(rest).collect();
+    in_the_order_of_their_ends(pauses).await
 }
 
 /// Waits for somebody outside, who finds the token in the workflow's progress.

@@ -60,7 +60,7 @@ fn log_lines(lines: u32) -> Result<(), Failure> {
 /// Opens so many handles of the host's, and keeps them.
 #[currant::task(retries = 0)]
 fn keep_handles(count: usize) -> Result<usize, Failure> {
-    let spans: Vec<_> = (0..count).map(|_| currant::telemetry::Span::new("kept", Default::default())).collect();
+    let spans: Vec<_> = (0..count).map(|_| currant::trace::span("kept", Default::default())).collect();
     Ok(black_box(spans).len())
 }
 
