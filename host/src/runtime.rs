@@ -18,6 +18,7 @@ mod linker;
 mod modules;
 mod settings;
 pub(crate) mod store;
+mod turns;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::task::ready;
 
 use currant_core::executions::Failure;
 use currant_core::values::Json;
@@ -14,6 +15,7 @@ use wasmtime_wasi::I32Exit;
 use super::limits::{HANDLES, RESOURCES, STACK_BYTES, TABLE_ELEMENTS};
 use super::settings::RuntimeSettings;
 use super::store::{State, Stopped, store};
+use super::turns::Turn;
 use crate::bindings::ModulePre;
 use crate::bindings::exports::currant::guest::entry::RunError;
 use crate::guest::{Call, Refused, Returned};
@@ -45,9 +47,14 @@ pub(super) async fn run(engine: &Engine, module: &ModulePre<State>, settings: &R
     let stopwatch = store.data().stopwatch.clone();
     let result = {
         let mut running = pin!(instantiate_and_run(&mut store, module, &call));
+        let mut turn = Turn::default();
         poll_fn(|context| {
+            if stopwatch.computes() {
+                turn.ask();
+            }
+            let taken = ready!(turn.poll(context));
             stopwatch.start();
-            running.as_mut().poll(context)
+            taken.spend(|| running.as_mut().poll(context))
         })
         .await
     };

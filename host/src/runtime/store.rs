@@ -1,7 +1,7 @@
 //! What belongs to one instance: the state that its imports work on, and the store around it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use currant_core::durations;
@@ -99,6 +99,7 @@ impl State {
             return Err(Stopped(reason).into());
         }
         self.computed += self.stopwatch.lap();
+        self.stopwatch.computes.store(true, Ordering::Relaxed);
         let (limit, most, words) = match outside_a_step(&self.role) {
             Some(_) => {
                 (Limit::WorkflowCpu, self.workflow_cpu_limit, "without waiting for anything: long work belongs into a task")
@@ -120,11 +121,13 @@ pub(super) struct Stopwatch {
     base: Instant,
     /// Nanoseconds after that.
     since: Arc<AtomicU64>,
+    /// An epoch has ended since it went on.
+    computes: Arc<AtomicBool>,
 }
 
 impl Default for Stopwatch {
     fn default() -> Stopwatch {
-        Stopwatch { base: Instant::now(), since: Arc::default() }
+        Stopwatch { base: Instant::now(), since: Arc::default(), computes: Arc::default() }
     }
 }
 
@@ -132,6 +135,11 @@ impl Stopwatch {
     /// The guest goes on.
     pub(super) fn start(&self) {
         self.since.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Whether it was interrupted when it went on last: it computes for longer than others should wait.
+    pub(super) fn computes(&self) -> bool {
+        self.computes.swap(false, Ordering::Relaxed)
     }
 
     /// The time since it went on, or since it was asked last.
