@@ -26,8 +26,28 @@ export interface WorkerOptions {
   pollInterval?: Duration;
   /** How long it waits, once it was asked to stop, for what it runs. */
   shutdownGrace?: Duration;
+  /** How long a cancelled task may take to stop by itself. */
+  cancelGrace?: Duration;
+  /** How long a cancelled workflow may take to undo what it did. */
+  compensationGrace?: Duration;
   /** How much memory one execution may use, for example `"256MiB"`. */
   memoryLimit?: string;
+  /** How long an attempt may take that has no timeout of its own, and a workflow may hold a slot. */
+  timeLimit?: Duration;
+  /** How long an attempt of a task, or a step, may compute. */
+  cpuLimit?: Duration;
+  /** How long a workflow may compute without waiting. */
+  workflowCpuLimit?: Duration;
+  /** How much an attempt may write to stdout, stderr and the log, for example `"32MiB"`. */
+  outputLimit?: string;
+  /** How much of its log lines is kept, for example `"1MiB"`. */
+  logLimit?: string;
+  /** How many operations a workflow may start before it continues as new. */
+  operationsLimit?: number;
+  /** How many entries the journal of a workflow may have. */
+  journalLengthLimit?: number;
+  /** How many bytes the journal of a workflow may have, for example `"64MiB"`. */
+  journalBytesLimit?: string;
   /** How many workflows that wait it keeps in memory; 0 for none. */
   residentCount?: number;
   /** Beyond how much memory of the whole worker it drops waiting workflows, for example `"1GiB"`. */
@@ -45,7 +65,9 @@ export interface WorkerOptions {
 }
 
 const WORKER_OPTIONS: Names<WorkerOptions> = {
-  ...{ databaseUrl: true, slots: true, queues: true, lease: true, pollInterval: true, shutdownGrace: true, memoryLimit: true },
+  ...{ databaseUrl: true, slots: true, queues: true, lease: true, pollInterval: true, shutdownGrace: true, cancelGrace: true },
+  ...{ compensationGrace: true, memoryLimit: true, timeLimit: true, cpuLimit: true, workflowCpuLimit: true, outputLimit: true },
+  ...{ logLimit: true, operationsLimit: true, journalLengthLimit: true, journalBytesLimit: true },
   ...{ residentCount: true, residentMemory: true, residentTime: true, caFile: true, log: true, env: true, stderr: true },
 };
 
@@ -112,7 +134,17 @@ export function environmentOf(options: WorkerOptions): Record<string, string> {
     CURRANT_WORKER_LEASE: length(options.lease, "lease"),
     CURRANT_WORKER_POLL_INTERVAL: length(options.pollInterval, "pollInterval"),
     CURRANT_WORKER_SHUTDOWN_GRACE: length(options.shutdownGrace, "shutdownGrace"),
+    CURRANT_WORKER_CANCEL_GRACE: length(options.cancelGrace, "cancelGrace"),
+    CURRANT_WORKER_COMPENSATION_GRACE: length(options.compensationGrace, "compensationGrace"),
     CURRANT_WORKER_MEMORY_LIMIT: options.memoryLimit,
+    CURRANT_WORKER_TIME_LIMIT: length(options.timeLimit, "timeLimit"),
+    CURRANT_WORKER_CPU_LIMIT: length(options.cpuLimit, "cpuLimit"),
+    CURRANT_WORKER_WORKFLOW_CPU_LIMIT: length(options.workflowCpuLimit, "workflowCpuLimit"),
+    CURRANT_WORKER_OUTPUT_LIMIT: options.outputLimit,
+    CURRANT_WORKER_LOG_LIMIT: options.logLimit,
+    CURRANT_WORKER_OPERATIONS_LIMIT: options.operationsLimit?.toString(),
+    CURRANT_WORKER_JOURNAL_LENGTH_LIMIT: options.journalLengthLimit?.toString(),
+    CURRANT_WORKER_JOURNAL_BYTES_LIMIT: options.journalBytesLimit,
     CURRANT_WORKER_RESIDENT_COUNT: options.residentCount?.toString(),
     CURRANT_WORKER_RESIDENT_MEMORY: options.residentMemory,
     CURRANT_WORKER_RESIDENT_TIME: length(options.residentTime, "residentTime"),
