@@ -17,12 +17,15 @@ HOST = {
 }
 ADMIN = {
     "deploy": "deploy a component",
+    "rollback": "make an earlier version current again",
     "start": "start a task or a workflow",
     "status": "show an execution",
     "list": "list executions",
     "history": "show what an execution did",
     "logs": "show what an execution has logged",
     "signal": "send a signal to a workflow",
+    "complete": "complete an external operation",
+    "fail": "fail an external operation",
     "cancel": "cancel an execution",
     "retry": "try an execution again",
     "cleanup": "delete old executions",
