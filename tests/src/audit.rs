@@ -75,9 +75,10 @@ const RULES: [(&str, &str); 11] = [
             or journal.kind = 'failed' and journal.body ->> 'code' is distinct from outcome.failure ->> 'code'",
     ),
     (
+        // What was lost, and was cancelled or timed out before anybody claimed it again, ends without a run of its own, and without a worker.
         "no attempt was counted twice",
-        "select id, format('run %s', run) from currant.attempts
-         where exists (select from currant.outcomes where outcomes.id = attempts.id and outcomes.run <= attempts.run)",
+        "select id, format('run %s', attempts.run) from currant.attempts join currant.outcomes outcome using (id)
+         where outcome.run < attempts.run or outcome.run = attempts.run and outcome.worker_id is not null",
     ),
 ];
 

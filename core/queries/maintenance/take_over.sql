@@ -33,7 +33,7 @@ with lost as (
     select id, run, attempt, json_build_object('code', 'worker-lost', 'message', 'its worker was lost', 'retryable', true),
            worker_id, progress, claimed_at
     from counted
-    where lost_in_a_row < $2
+    where lost_in_a_row < $2 and not cancel_requested
 ), readied as (
     insert into currant.ready
         (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, rate_limited, progress, deadline, expires_at,

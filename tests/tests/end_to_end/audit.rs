@@ -1,12 +1,13 @@
 //! The audit that the proofs of crash-safety rest on finds what it is there to find.
 
 use anyhow::{Result, ensure};
+use currant_core::maintenance;
 use currant_tests::{Stack, audit};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 /// Damage to a database at rest, `$1` being a workflow with children, and what the audit says of it.
-const DAMAGES: [(&str, &str); 9] = [
+const DAMAGES: [(&str, &str); 10] = [
     (
         "delete from currant.outcomes where id = (select id from currant.requests where parent_workflow_id = $1 limit 1)",
         "has ended",
@@ -35,6 +36,11 @@ const DAMAGES: [(&str, &str); 9] = [
         "nobody was started",
     ),
     ("update currant.journal set body = '99' where workflow_id = $1 and kind = 'completed'", "as it was recorded"),
+    (
+        "insert into currant.attempts (id, run, attempt, failure)
+         select id, run, attempt, '{}' from currant.outcomes where id = $1",
+        "counted twice",
+    ),
 ];
 
 #[tokio::test]
@@ -48,6 +54,31 @@ async fn the_audit_finds_what_was_lost_what_is_there_twice_and_what_is_stuck() -
         sqlx::query(AssertSqlSafe(damage)).bind(id).execute(stack.pool()).await?;
         let wrong = audit(stack.pool()).await?;
         ensure!(wrong.iter().any(|line| line.contains(rule)), "{damage}: not found by the rule that {rule}: {wrong:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_lost_and_cancelled_is_not_counted_twice() -> Result<()> {
+    for cancelled_first in [true, false] {
+        let (stack, worker) = Stack::with_behaviours().await?;
+        let id = stack.start("sleep", json!(60_000)).await?;
+        stack.until_status(id, "running").await?;
+        worker.kill()?;
+        let cancel = sqlx::query("select currant.cancel($1)").bind(id);
+        let lease_is_over = sqlx::query("update currant.worker_heartbeats set lease_until = currant.now()");
+        if cancelled_first {
+            cancel.execute(stack.pool()).await?;
+            lease_is_over.execute(stack.pool()).await?;
+            assert_eq!(maintenance::return_expired(stack.pool(), 10).await?, 1);
+        } else {
+            // Given back, and nobody has claimed it since: it ends without a run of its own.
+            lease_is_over.execute(stack.pool()).await?;
+            assert_eq!(maintenance::return_expired(stack.pool(), 10).await?, 1);
+            cancel.execute(stack.pool()).await?;
+        }
+        assert_eq!(stack.ended(id).await?.status, "cancelled");
+        assert_eq!(audit(stack.pool()).await?, Vec::<String>::new(), "cancelled first: {cancelled_first}");
     }
     Ok(())
 }
