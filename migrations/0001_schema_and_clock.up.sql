@@ -44,8 +44,8 @@ declare
     random_bits constant bigint := (1::bigint << 62) - 1;
 begin
     return array(
-        select (lpad(to_hex(((millisecond + (number >> 12)) << 16) | version_7 | (number & 4095)), 16, '0')
-                || to_hex(variant_bits | (hashint8extended(number, seed) & random_bits)))::uuid
+        select encode(int8send(((millisecond + (number >> 12)) << 16) | version_7 | (number & 4095))
+                      || int8send(variant_bits | (hashint8extended(number, seed) & random_bits)), 'hex')::uuid
         from generate_series(0::bigint, count - 1) as number);
 end;
 $$;

@@ -1,3 +1,4 @@
+drop table currant.environments;
 drop table currant.grants;
 drop table currant.function_kinds;
 drop table currant.functions;

@@ -29,7 +29,7 @@ create table currant.deployments (
     -- Whether this deployment may take over functions that belong to another module.
     take_over    boolean not null default false,
     -- Grants that come with it, as {"http": ["host:port", …], "env": {"NAME": "value", …}}; null keeps those that the module has.
-    -- Emptied by the decision: from then on the values, which may be secrets, are in grants only.
+    -- Emptied by the decision: from then on the values, which may be secrets, are in environments only.
     grants       json,
     -- Why it was refused, for people.
     reason       text,
@@ -82,13 +82,21 @@ comment on table currant.function_kinds is
 
 create table currant.grants (
     module text not null,
-    kind   text not null,
-    name   text not null,
-    value  text,
-    primary key (module, kind, name),
-
-    constraint grant_kind check (kind in ('http', 'env')),
-    constraint grant_value_of_env_only check ((kind = 'env') = (value is not null))
+    -- HOST:PORT
+    host   text not null,
+    primary key (module, host)
 );
 comment on table currant.grants is
-    'What a module may touch: http (name is HOST:PORT) and env (name and value of a variable). Nothing is granted by default. Replaced by a deployment that names grants.';
+    'Whom a module may call by HTTP. Nothing is granted by default. Replaced by a deployment that names grants, for everybody at once.';
+
+create table currant.environments (
+    id         bigint generated always as identity primary key,
+    module     text not null,
+    -- {"NAME": "value", …}: they may be secrets.
+    variables  json not null,
+    granted_at timestamptz not null default currant.now()
+);
+create index environments_of_module on currant.environments (module, id desc);
+comment on index currant.environments_of_module is 'the environment in which a module''s tasks run now, and its workflows begin';
+comment on table currant.environments is
+    'The variables of a module''s environment; without a row there are none. The last one is the current one; a workflow stays in the one that it began in. Inserted by a deployment that names other variables; never updated; those that nothing can need any more are deleted by retention.';

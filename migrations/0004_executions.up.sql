@@ -69,7 +69,7 @@ create table currant.ready (
     concurrency_key text,
     -- The worker that keeps the woken workflow in memory: others leave it to that one for a moment.
     resident_on     uuid,
-    -- At the commit workers are told. One row of each queue that a statement inserts is enough.
+    -- At the commit workers are told. One row of each queue and priority that a statement inserts is enough.
     rings           boolean
 );
 create index ready_claim on currant.ready (queue, priority desc, run_at, id);
@@ -133,7 +133,9 @@ create table currant.outcomes (
     run        integer not null,
     worker_id  uuid,
     digest     bytea,
-    -- Of a workflow: the chain that ended, its input if it is not the request's, and what it published last.
+    -- Of a workflow: the environment that it was pinned to, the chain that ended, its input if it is not the request's, and what it
+    -- published last.
+    environment bigint,
     chain      integer,
     input      json,
     progress   json,

@@ -13,6 +13,8 @@ create table currant.workflows (
     forgiven         integer not null default 0,
     -- The component that it is pinned to, from its first journal entry on.
     digest           bytea,
+    -- Once it is pinned: the environment that it stays in; 0 is the empty one.
+    environment      bigint not null default 0,
     chain            integer not null default 1,
     -- The input of a later chain; null: that of the request.
     input            json,

@@ -9,14 +9,15 @@ create function currant.ring() returns trigger
 as $$
 declare
     class constant integer := hashtext('currant.ring');
+    line constant text := new.queue || ' ' || new.priority;
 begin
-    if pg_try_advisory_xact_lock(class, hashtext(new.queue)) then
-        perform pg_notify('currant_ready', new.queue);
+    if pg_try_advisory_xact_lock(class, hashtext(line)) then
+        perform pg_notify('currant_ready', line);
     end if;
     return null;
 end;
 $$;
-comment on function currant.ring() is 'Tells workers that something became ready in a queue, unless another transaction is telling them.';
+comment on function currant.ring() is 'Tells workers that something of a priority became ready in a queue, unless another transaction is telling them.';
 
 -- At the commit: until then nobody could find what became ready, and a caller''s transaction may take its time.
 create constraint trigger ring after insert on currant.ready deferrable initially deferred
@@ -48,7 +49,7 @@ begin
              resident_on, rings)
         select told.id, request.queue, request.priority, currant.now(), told.attempt, told.run, true, told.forgiven,
                told.losses, told.deadline, told.deadline, request.concurrency_key, told.resident_on,
-               row_number() over (partition by request.queue) = 1
+               row_number() over (partition by request.queue, request.priority) = 1
         from told
         join currant.requests request on request.id = told.id
         where told.waited
@@ -217,10 +218,10 @@ begin
     ), gone as (
         select * from unclaimed union all select * from unparked
     )
-    insert into currant.outcomes (id, status, kind, failure, attempt, run, digest, chain, input, progress)
+    insert into currant.outcomes (id, status, kind, failure, attempt, run, digest, environment, chain, input, progress)
     select request.id, end_unclaimed.status, coalesce(request.kind, offered.kind), end_unclaimed.failure,
-           coalesce(gone.attempt, workflow.attempt, 1), coalesce(gone.run, workflow.run, 0), workflow.digest, workflow.chain,
-           workflow.input, coalesce(workflow.progress, gone.progress)
+           coalesce(gone.attempt, workflow.attempt, 1), coalesce(gone.run, workflow.run, 0), workflow.digest,
+           workflow.environment, workflow.chain, workflow.input, coalesce(workflow.progress, gone.progress)
     from currant.requests request
     left join gone on gone.id = request.id
     left join currant.workflows workflow on workflow.id = request.id
@@ -292,7 +293,7 @@ begin
         insert into currant.ready
             (id, queue, priority, run_at, attempt, run, forgiven, progress, deadline, expires_at, concurrency_key, rings)
         select request.id, request.queue, request.priority, item.run_at, admit.attempt, admit.run, admit.forgiven, admit.progress,
-               limits.deadline, limits.expires_at, request.concurrency_key, row_number() over (partition by request.queue) = 1
+               limits.deadline, limits.expires_at, request.concurrency_key, row_number() over (partition by request.queue, request.priority) = 1
         from unnest(ids, run_ats) as item (id, run_at)
         -- A probe for each, whatever the table was when this was planned.
         cross join lateral (select * from currant.requests where requests.id = item.id offset 0) as request

@@ -178,7 +178,7 @@ impl Client {
             .bind(retries(all))
             .bind(&all.concurrency_key)
             .bind(&all.tags)
-            .fetch_all(&self.pool)
+            .fetch_one(&self.pool)
             .await?)
     }
 

@@ -16,6 +16,24 @@ pub struct Invalid {
     text: String,
 }
 
+/// The number of an environment, whose variables never change. The default is the empty one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct EnvironmentId(i64);
+
+impl EnvironmentId {
+    /// Whether it is the one without variables, in which everything runs until a deployment grants some.
+    pub fn is_empty(self) -> bool {
+        self == EnvironmentId::default()
+    }
+}
+
+impl fmt::Display for EnvironmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 macro_rules! uuid_id {
     ($(#[$documentation:meta])* $Name:ident, $what:literal) => {
         $(#[$documentation])*

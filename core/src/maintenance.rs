@@ -28,7 +28,11 @@ pub struct Todo {
     pub unparkable: bool,
     /// Workflows whose timer is due: [`wake_due`].
     pub due: bool,
-    /// How long until the next timer or timeout that is known.
+    /// Schedules whose time has come, or whose execution waits for the end of the one before: [`crate::schedules::tick`].
+    pub scheduled: bool,
+    /// Deployments that nobody inspects: [`crate::modules::next_requested`].
+    pub undecided: bool,
+    /// How long until the next timer, timeout, or time of a schedule that is known.
     pub next: Option<Duration>,
 }
 
@@ -42,6 +46,8 @@ pub async fn look(pool: &PgPool, grace: Duration) -> Result<Todo, Error> {
         ungraceful: row.try_get("ungraceful")?,
         unparkable: row.try_get("unparkable")?,
         due: row.try_get("due")?,
+        scheduled: row.try_get("scheduled")?,
+        undecided: row.try_get("undecided")?,
         next: next_in_ms.map(sql::duration),
     })
 }

@@ -10,7 +10,7 @@ use sqlx::{Connection, FromRow, PgConnection, PgPool, Row};
 
 use crate::Error;
 use crate::executions::{Kind, RetryPolicy, Timeouts};
-use crate::ids::{Digest, FunctionName, ModuleName, QueueName, WorkerId};
+use crate::ids::{Digest, EnvironmentId, FunctionName, ModuleName, QueueName, WorkerId};
 use crate::limits::{COMPONENT_BYTES, INSPECTIONS};
 use crate::sql;
 use crate::values::Json;
@@ -73,6 +73,15 @@ impl std::fmt::Debug for Grants {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Grants").field("http", &self.http).field("env", &self.env.keys()).finish()
     }
+}
+
+/// What is granted to a module now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Granted {
+    /// All of it.
+    pub grants: Grants,
+    /// Which environment that is: a workflow that begins now stays in it.
+    pub environment: EnvironmentId,
 }
 
 /// How far a deployment is.
@@ -355,17 +364,16 @@ pub async fn bytes(pool: &PgPool, digest: &Digest) -> Result<Vec<u8>, Error> {
         .ok_or_else(|| Error::NotFound(format!("there is no module {digest}, or it was dropped as nothing needed it")))
 }
 
-/// What a module may touch.
-pub async fn grants(pool: &PgPool, module: &ModuleName) -> Result<Grants, Error> {
-    let mut grants = Grants::default();
-    for row in sqlx::query(sql::MODULES_GRANTS).bind(module.as_str()).fetch_all(pool).await? {
-        let (kind, name): (String, String) = (row.try_get("kind")?, row.try_get("name")?);
-        match kind.as_str() {
-            "http" => grants.http.push(name),
-            _ => drop(grants.env.insert(name, row.try_get("value")?)),
-        }
-    }
-    Ok(grants)
+/// What a module may touch now, in this environment, or else in the current one.
+pub async fn grants(pool: &PgPool, module: &ModuleName, environment: Option<EnvironmentId>) -> Result<Granted, Error> {
+    let row = sqlx::query(sql::MODULES_GRANTS).bind(module.as_str()).bind(environment).fetch_one(pool).await?;
+    let environment: EnvironmentId = row.try_get("environment")?;
+    let env = match row.try_get::<Option<Json>, _>("variables")? {
+        Some(variables) => serde_json::from_str(variables.as_str())?,
+        None if environment.is_empty() => BTreeMap::new(),
+        None => return Err(Error::NotFound(format!("environment {environment} of module {module} was deleted"))),
+    };
+    Ok(Granted { grants: Grants { http: row.try_get("http")?, env }, environment })
 }
 
 /// Every version of every module, the newest deployment first.

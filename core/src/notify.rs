@@ -7,7 +7,7 @@ use sqlx::postgres::PgListener;
 
 use crate::ids::{ExecutionId, WorkerId};
 
-/// Something became claimable; the payload is the queue.
+/// Something became claimable; the payload is the queue, and the priority unless that may be any.
 pub const READY: &str = "currant_ready";
 /// A running task's cancellation was requested; the payload is its worker.
 pub const CANCEL: &str = "currant_cancel";
@@ -23,6 +23,8 @@ pub enum Hint {
     Ready {
         /// In this queue.
         queue: String,
+        /// Of this priority; none when it may be any.
+        priority: Option<i16>,
     },
     /// A running task's cancellation was requested.
     Cancel {
@@ -96,7 +98,10 @@ impl Listener {
 
 fn read(channel: &str, payload: &str) -> Option<Hint> {
     match channel {
-        READY => Some(Hint::Ready { queue: payload.into() }),
+        READY => Some(match payload.split_once(' ') {
+            Some((queue, priority)) => Hint::Ready { queue: queue.into(), priority: priority.parse().ok() },
+            None => Hint::Ready { queue: payload.into(), priority: None },
+        }),
         CANCEL => Some(Hint::Cancel { worker: payload.parse().ok() }),
         DEPLOYMENTS => Some(Hint::Deployment),
         ENDED => Some(Hint::Ended { ids: payload.split(',').filter_map(|id| id.parse().ok()).collect() }),

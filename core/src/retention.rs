@@ -122,3 +122,8 @@ pub async fn end_duty(pool: &PgPool) -> Result<(), Error> {
 pub async fn forget_modules(pool: &PgPool) -> Result<u64, Error> {
     Ok(sqlx::query(sql::RETENTION_FORGET_MODULES).execute(pool).await?.rows_affected())
 }
+
+/// Deletes environments that nothing can need any more. Answers how many.
+pub async fn forget_environments(pool: &PgPool) -> Result<u64, Error> {
+    Ok(sqlx::query(sql::RETENTION_FORGET_ENVIRONMENTS).execute(pool).await?.rows_affected())
+}

@@ -189,11 +189,9 @@ pub struct Tick {
     pub missed: Vec<(String, usize)>,
     /// Schedules that cannot be read or started, and why; they are paused.
     pub broken: Vec<(String, String)>,
-    /// How long until the next time.
-    pub next: Option<Duration>,
 }
 
-/// Fires what is due. Any number of workers may do it at once.
+/// Fires what is due, and what has waited for an end that came. Any number of workers may do it at once.
 pub async fn tick(pool: &PgPool) -> Result<Tick, Error> {
     let mut tick = Tick::default();
     let mut transaction = pool.begin().await?;
@@ -220,11 +218,7 @@ pub async fn tick(pool: &PgPool) -> Result<Tick, Error> {
         }
     }
     transaction.commit().await?;
-    let look = sqlx::query(sql::SCHEDULES_LOOK).fetch_one(pool).await?;
-    if look.try_get("waiting")? {
-        sqlx::query(sql::SCHEDULES_FIRE_WAITING).bind(SCHEDULES as i32).execute(pool).await?;
-    }
-    tick.next = look.try_get::<Option<i64>, _>("next_in_ms")?.map(sql::duration);
+    sqlx::query(sql::SCHEDULES_FIRE_WAITING).bind(SCHEDULES as i32).execute(pool).await?;
     Ok(tick)
 }
 

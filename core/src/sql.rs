@@ -96,6 +96,7 @@ statements! {
     QUEUES_RESET = "queues/reset.sql";
     QUEUES_RESUME = "queues/resume.sql";
     RETENTION_END_DUTY = "retention/end_duty.sql";
+    RETENTION_FORGET_ENVIRONMENTS = "retention/forget_environments.sql";
     RETENTION_FORGET_MODULES = "retention/forget_modules.sql";
     RETENTION_RENEW_DUTY = "retention/renew_duty.sql";
     RETENTION_SWEEP = "retention/sweep.sql";
@@ -108,7 +109,6 @@ statements! {
     SCHEDULES_FIRE_WAITING = "schedules/fire_waiting.sql";
     SCHEDULES_FORGET_FIRES = "schedules/forget_fires.sql";
     SCHEDULES_LIST = "schedules/list.sql";
-    SCHEDULES_LOOK = "schedules/look.sql";
     SCHEDULES_MOVE_ON = "schedules/move_on.sql";
     SCHEDULES_PAUSE = "schedules/pause.sql";
     SCHEDULES_TRIGGER = "schedules/trigger.sql";

@@ -5,9 +5,9 @@
 use chrono::{DateTime, Utc};
 use currant_core::Client;
 use currant_core::executions::claim::{Claimed, Look, claim};
-use currant_core::executions::commit::{Activation, Ending, Fate, NewChild, Verdict, WorkflowWrites, commit};
+use currant_core::executions::commit::{Activation, Ending, Fate, NewChild, Pin, Verdict, WorkflowWrites, commit};
 use currant_core::executions::{Failure, Kind, NewExecution, StartOptions, Status};
-use currant_core::ids::{Digest, ExecutionId, FunctionName, ModuleName, QueueName, WorkerId};
+use currant_core::ids::{Digest, EnvironmentId, ExecutionId, FunctionName, ModuleName, QueueName, WorkerId};
 use currant_core::inbox::NewsKind;
 use currant_core::journal::JournalRow;
 use currant_core::modules::{self, FunctionDescription, ModuleDescription};
@@ -175,7 +175,7 @@ async fn a_workflow_suspends_and_is_woken_by_its_child() {
     let id = bundle.start("checkout", "1").await;
     let run = bundle.claim_one().await;
     let started = WorkflowWrites {
-        pin: run.digest,
+        pin: run.digest.map(|digest| Pin { digest, environment: EnvironmentId::default() }),
         entries: vec![entry(0, "started", Some(run.claimed_at)), JournalRow { operation: Some(1), ..entry(1, "task", None) }],
         children: vec![charge_child(&run, 1, StartOptions::default())],
         ..WorkflowWrites::default()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use currant_core::executions::{Failure, StartOptions};
+use currant_core::ids::EnvironmentId;
 use currant_core::values::Json;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
@@ -204,6 +205,8 @@ pub struct Grants {
     pub http: Vec<String>,
     /// Environment variables.
     pub env: Vec<(String, String)>,
+    /// Which environment that is.
+    pub environment: EnvironmentId,
 }
 
 /// Without the values of variables: they may be secrets.

@@ -9,15 +9,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::error::causes;
+use crate::schedules;
 use crate::worker::Services;
 
 /// How often to look whether there is anything to do; sooner when something is known to be due.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(4);
 /// Rows in one pass: enough to keep up, few enough that nobody waits for its locks.
 const LIMIT: i64 = 500;
 
 /// How often to look for missed news: that reads a row for each operation that waits under a task_id.
-const MISSED: Duration = Duration::from_secs(10);
+const MISSED: Duration = Duration::from_secs(15);
 
 /// Does maintenance until told to stop.
 pub(crate) async fn run_until(services: Arc<Services>, stop: CancellationToken) {
@@ -75,8 +76,12 @@ async fn pass(services: &Services) -> Result<bool, currant_core::Error> {
     if todo.unparkable {
         done += maintenance::unpark(pool, LIMIT).await?;
     }
-    // After a full pass there may be more.
-    let next = if done >= LIMIT as u64 { Some(Duration::ZERO) } else { todo.next };
+    if todo.undecided {
+        services.deployments.notify_one();
+    }
+    let fired = todo.scheduled && schedules::fire(services).await?;
+    // After a full pass there may be more, and after a schedule has fired its next time is another one.
+    let next = if fired || done >= LIMIT as u64 { Some(Duration::ZERO) } else { todo.next };
     if let Some(next) = next {
         services.due.expect_in(next);
     }

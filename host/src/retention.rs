@@ -49,6 +49,7 @@ async fn sweep(services: &Services) -> Result<(), currant_core::Error> {
         tokio::time::sleep(began.elapsed()).await;
     }
     let modules = retention::forget_modules(pool).await?;
+    retention::forget_environments(pool).await?;
     schedules::forget_fires(pool).await?;
     retention::end_duty(pool).await?;
     if deleted + modules > 0 {

@@ -46,7 +46,6 @@ use crate::maintenance;
 use crate::outage::Outage;
 use crate::retention;
 use crate::runtime::Runtime;
-use crate::schedules;
 
 /// A worker process: claims and runs executions until it is told to stop.
 pub struct Worker {
@@ -97,7 +96,6 @@ impl Worker {
         if !settled {
             loops.spawn(queue_settings::apply_until(services.clone(), stop.clone()));
         }
-        loops.spawn(schedules::fire_until(services.clone(), stop.clone()));
         loops.spawn(retention::sweep_until(services.clone(), stop.clone()));
         loops.spawn(residents::tidy_until(services.clone(), stop.clone()));
         // Heartbeats go on while executions finish.

@@ -22,7 +22,7 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 /// Deploy a module: check it, store it, and wait until a worker has inspected it
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Executions that run stay on the version that they began on; new ones begin on this one. No worker restarts.
+Executions that run stay on the version that they began on, and workflows in its environment; new ones begin on this one. No worker restarts.
 If no worker answers in time, the module is stored and is decided as soon as one runs; that ends with 3.
 A deployment that names grants replaces those of the module; one that names none keeps them.
 

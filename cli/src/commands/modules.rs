@@ -94,7 +94,7 @@ async fn listed(client: &Client, all: bool) -> Result<Vec<Listed>> {
     for module in client.modules().await? {
         if all || module.current || module.open_executions > 0 {
             let name = ModuleName::parse(&module.name).map_err(currant_core::Error::from)?;
-            let Grants { http, env } = modules::grants(client.pool(), &name).await?;
+            let Grants { http, env } = modules::grants(client.pool(), &name, None).await?.grants;
             listed.push(Listed { module, http, env: env.into_keys().collect() });
         }
     }

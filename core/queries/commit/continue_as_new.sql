@@ -8,7 +8,7 @@ with next as (
     returning running.id, running.run, running.attempt, running.forgiven, running.deadline
 ), renewed as (
     update currant.workflows workflow
-    set chain = workflow.chain + 1, input = next.input, digest = null, warning = null
+    set chain = workflow.chain + 1, input = next.input, digest = null, environment = 0, warning = null
     from next
     where workflow.id = next.id
 ), dropped as (
@@ -22,6 +22,6 @@ with next as (
            released.forgiven, released.deadline, released.deadline, request.concurrency_key
     from released
     join currant.requests request on request.id = released.id
-    returning queue
+    returning queue, priority
 )
-select pg_notify('currant_ready', queue) from (select distinct queue from readied) as queues;
+select pg_notify('currant_ready', queue || ' ' || priority) from (select distinct queue, priority from readied) as lines;

@@ -8,11 +8,11 @@ with ending as (
     returning running.*, ending.status, ending.result, ending.failure
 ), ended as (
     insert into currant.outcomes
-        (id, status, kind, result, failure, attempt, run, worker_id, digest, chain, input, progress, started_at,
-         ended_at)
+        (id, status, kind, result, failure, attempt, run, worker_id, digest, environment, chain, input, progress,
+         started_at, ended_at)
     select released.id, released.status, coalesce(request.kind, offered.kind), released.result, released.failure,
-           released.attempt, released.run, released.worker_id, released.digest, workflow.chain, workflow.input,
-           coalesce(workflow.progress, released.progress), released.claimed_at, $5::timestamptz
+           released.attempt, released.run, released.worker_id, released.digest, workflow.environment, workflow.chain,
+           workflow.input, coalesce(workflow.progress, released.progress), released.claimed_at, $5::timestamptz
     from released
     join currant.requests request on request.id = released.id
     left join currant.functions offered on offered.name = request.function

@@ -1,19 +1,13 @@
 -- $1 tasks · $2 their runs · $3 when those were claimed · $4 statuses · $5 results · $6 failures
 -- The whole end of tasks that concern no workflow: the fence, the outcomes, and a hint to clients, in one statement. Answers those that are
--- written. Locked in the order of the ids, like everybody.
-with held as (
-    select running.id, ending.status, ending.result, ending.failure
-    from currant.running
-    join unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::json[], $6::json[])
-         as ending (id, run, claimed_at, status, result, failure)
-      on ending.id = running.id and ending.run = running.run and ending.claimed_at = running.claimed_at
-    order by running.id
-    for update of running
-), released as (
+-- written. They are given in the order of their ids, and so they are deleted, and locked, in that order, like everybody's: the plan probes
+-- for one after the other.
+with released as (
     delete from currant.running
-    using held
-    where running.id = held.id
-    returning running.*, held.status, held.result, held.failure
+    using unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::json[], $6::json[])
+          as ending (id, run, claimed_at, status, result, failure)
+    where running.id = ending.id and running.run = ending.run and running.claimed_at = ending.claimed_at
+    returning running.*, ending.status, ending.result, ending.failure
 ), ended as (
     insert into currant.outcomes
         (id, status, kind, result, failure, attempt, run, worker_id, digest, progress, started_at)

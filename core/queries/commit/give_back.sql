@@ -17,6 +17,6 @@ with back as (
     from released
     join currant.requests request on request.id = released.id
     left join currant.workflows workflow on workflow.id = released.id
-    returning queue
+    returning queue, priority
 )
-select pg_notify('currant_ready', queue) from (select distinct queue from readied) as queues;
+select pg_notify('currant_ready', queue || ' ' || priority) from (select distinct queue, priority from readied) as lines;

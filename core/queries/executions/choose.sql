@@ -1,5 +1,6 @@
 -- $1 queues with limits, whose rows this transaction has locked in a statement of its own · $2 how many · $3 worker · $4 how long, in
--- milliseconds, a woken workflow is left to the worker that keeps it in memory · $5 after how many milliseconds to look again at a full queue
+-- milliseconds, a woken workflow is left to the worker that keeps it in memory · $5 after how many milliseconds to look again at a full queue ·
+-- $6 queues, $7 priorities and $8 times: in these lines, what has not begun is looked for from these times on
 -- Chooses what may be claimed within the limits, locks it, and takes its tokens; the claim follows in the same transaction. Answers a
 -- row per queue: what was chosen, at which time, and how long nothing more of it can be claimed, if that is known.
 -- Tokens are counted by one time, which never goes back, and that is also the time of the claim: so in any window the claims are at
@@ -33,16 +34,21 @@ with recursive clock as materialized (
     from filled
     cross join clock
 ), level as (
+    -- As the claim does: the oldest rows are mostly dead, and a probe would walk past them all.
     select budget.queue,
-           (select ready.priority from currant.ready where ready.queue = budget.queue order by ready.priority desc limit 1) as priority
+           (select ready.priority
+            from currant.ready
+            where ready.queue = budget.queue
+            order by ready.priority, ready.run_at desc, ready.id desc
+            limit 1) as priority
     from budget
     where not budget.paused and coalesce(budget.whole, 1) > 0 and coalesce(budget.free, 1) > 0
     union all
     select level.queue,
            (select ready.priority
             from currant.ready
-            where ready.queue = level.queue and ready.priority < level.priority
-            order by ready.priority desc
+            where ready.queue = level.queue and ready.priority > level.priority
+            order by ready.priority, ready.run_at desc, ready.id desc
             limit 1)
     from level
     where level.priority is not null
@@ -54,7 +60,12 @@ with recursive clock as materialized (
     cross join lateral (
         select ready.id, ready.queue, ready.priority, ready.run_at, ready.concurrency_key as key, ready.resumes
         from currant.ready
-        where ready.queue = level.queue and ready.priority = level.priority and ready.run_at <= currant.now() and not ready.resumes
+        where ready.queue = level.queue and ready.priority = level.priority and not ready.resumes
+          and ready.run_at >= coalesce(
+              (select known.since
+               from unnest($6::text[], $7::smallint[], $8::timestamptz[]) as known (queue, priority, since)
+               where known.queue = level.queue and known.priority = level.priority), '-infinity')
+          and ready.run_at <= currant.now()
         order by ready.run_at, ready.id
         limit case when budget.per_key is null then least($2, budget.whole, budget.free) else $2 + 1000 end
     ) as due
@@ -115,31 +126,39 @@ with recursive clock as materialized (
         limit $2 + case when budget.per_key is null then 0 else 1000 end
     ) as due
     where coalesce(budget.free, 1) > 0
-), offered as (
+), keyed as (
+    -- What stands behind may be among the first, too.
     select due.*,
            row_number() over (partition by due.queue, due.key order by due.priority desc, due.run_at, due.id) as place_of_key
     from (select * from fresh union select * from behind union select * from begun) as due
-), unshared as (
-    select offered.*,
-           row_number() over (partition by offered.queue, offered.resumes
-                              order by offered.priority desc, offered.run_at, offered.id) as place_of_fresh
+    join budget on budget.queue = due.queue and budget.per_key is not null
+), offered as (
+    select due.*
+    from (select * from fresh union all select * from begun) as due
+    join budget on budget.queue = due.queue and budget.per_key is null
+    union all
+    select keyed.id, keyed.queue, keyed.priority, keyed.run_at, keyed.key, keyed.resumes
+    from keyed
+    join budget on budget.queue = keyed.queue
+    left join busy on busy.queue = keyed.queue and busy.key = keyed.key
+    where keyed.key is null or keyed.place_of_key + coalesce(busy.running, 0) <= budget.per_key
+), line as (
+    select offered.*, count(*) filter (where offered.resumes) over before as resuming,
+           count(*) filter (where not offered.resumes) over before as first_claims
     from offered
-    join budget on budget.queue = offered.queue
-    left join busy on busy.queue = offered.queue and busy.key = offered.key
-    where budget.per_key is null or offered.key is null or offered.place_of_key + coalesce(busy.running, 0) <= budget.per_key
+    window before as (partition by offered.queue order by offered.priority desc, offered.run_at, offered.id rows unbounded preceding)
 ), affordable as (
-    select unshared.*,
-           row_number() over (partition by unshared.queue
-                              order by unshared.priority desc, unshared.run_at, unshared.id) as place_in_queue
-    from unshared
-    join budget on budget.queue = unshared.queue
-    where unshared.resumes or budget.whole is null or unshared.place_of_fresh <= budget.whole
+    select line.*, line.resuming + least(line.first_claims, budget.whole) as place_in_queue
+    from line
+    join budget on budget.queue = line.queue
+    where line.resumes or budget.whole is null or line.first_claims <= budget.whole
 ), allowed as (
     select affordable.id
     from affordable
     join budget on budget.queue = affordable.queue
     where budget.free is null or affordable.place_in_queue <= budget.free
-    order by affordable.priority desc, affordable.run_at, affordable.id
+    -- As in the claim: all queues have their turn.
+    order by affordable.priority desc, affordable.place_in_queue, random()
     limit $2
 ), mine as materialized (
     -- What is being cancelled at this moment is left to that.

@@ -34,12 +34,14 @@ with recursive level as (
     from unnest($7::text[], $8::smallint[], $9::timestamptz[]) as known (queue, priority, since)
     join currant.queues queue on queue.name = known.queue
 ), candidate as (
+    -- Of a priority all queues have their turn: whoever has a million waiting does not keep the others waiting. Whose turn is first is drawn.
     select found.place, found.priority, found.run_at, found.id
     from (
         select due.*
         from served
         cross join lateral (
-            select ready.ctid as place, ready.id, ready.priority, ready.run_at
+            select ready.ctid as place, ready.id, ready.priority, ready.run_at,
+                   row_number() over (order by ready.run_at, ready.id) as turn
             from currant.ready
             where ready.queue = served.queue and ready.priority = served.priority
               and ready.run_at >= served.since and ready.run_at <= currant.now()
@@ -54,7 +56,8 @@ with recursive level as (
         select begun.*
         from (select distinct served.queue from served where served.paused and not served.limited) as paused
         cross join lateral (
-            select ready.ctid as place, ready.id, ready.priority, ready.run_at
+            select ready.ctid as place, ready.id, ready.priority, ready.run_at,
+                   row_number() over (order by ready.priority desc, ready.run_at, ready.id) as turn
             from currant.ready
             where ready.queue = paused.queue and ready.resumes and ready.run_at <= currant.now()
             order by ready.priority desc, ready.run_at, ready.id
@@ -64,11 +67,14 @@ with recursive level as (
         select due.*
         from unnest($5::uuid[]) as chosen (id)
         cross join lateral (
-            select ready.ctid as place, ready.id, ready.priority, ready.run_at from currant.ready where ready.id = chosen.id offset 0
+            select ready.ctid as place, ready.id, ready.priority, ready.run_at, 1 as turn
+            from currant.ready
+            where ready.id = chosen.id
+            offset 0
         ) as due
     ) as found
     where exists (select from currant.worker_heartbeats worker where worker.id = $1 and worker.lease_until > currant.now())
-    order by found.priority desc, found.run_at, found.id
+    order by found.priority desc, found.turn, random()
     limit $3
 ), mine as (
     -- What another worker is taking at this moment is left to it. Where the row lies was just read, and once it is locked it stays there.
@@ -90,6 +96,7 @@ with recursive level as (
            coalesce(workflow.digest, offered.digest, request.digest) as digest,
            case when workflow.digest <> offered.digest or offered.digest is null then module.description ->> 'name'
                 else offered.module end as module,
+           case when workflow.digest is not null then workflow.environment end as environment,
            coalesce(workflow.chain, 1) as chain,
            request.parent_workflow_id, coalesce(request.trace_id, request.id) as trace_id, request.trace_context,
            workflow.cancel_requested_at is not null as cancel_requested,

@@ -23,8 +23,16 @@ select exists (
              and not exists (select from currant.running where running.id = workflow.id and running.cancel_requested)
        ) as ungraceful,
        exists (select from currant.workflows where until <= currant.now()) as due,
+       exists (select from currant.schedules where next_at <= currant.now() and not paused)
+           or exists (select from currant.schedule_fires where status = 'waiting') as scheduled,
+       exists (
+           select
+           from currant.deployments
+           where status = 'requested' and coalesce(inspected_from < currant.now() - interval '2 minutes', true)
+       ) as undecided,
        (extract(epoch from least(
            (select min(until) from currant.workflows where until > currant.now()),
+           (select min(next_at) from currant.schedules where next_at > currant.now() and not paused),
            (select min(expires_at) from currant.ready where expires_at > currant.now()),
            (select min(expires_at) from currant.parked where expires_at > currant.now()),
            (select min(deadline) from currant.workflows where deadline > currant.now()),

@@ -15,7 +15,7 @@ with lost as (
     returning running.*
 ), counted as (
     select released.*, coalesce(request.kind, offered.kind) as kind, request.queue, request.priority, request.concurrency_key,
-           workflow.chain, workflow.input as chain_input, workflow.progress as published,
+           workflow.environment, workflow.chain, workflow.input as chain_input, workflow.progress as published,
            case when last.run = released.run then 1 else released.losses + 1 end as lost_in_a_row
     from released
     join currant.requests request on request.id = released.id
@@ -42,18 +42,18 @@ with lost as (
            deadline, concurrency_key
     from counted
     where lost_in_a_row < $2 and not cancel_requested
-    returning queue
+    returning queue, priority
 ), hinted as (
-    select count(pg_notify('currant_ready', queue)) from (select distinct queue from readied) as queues
+    select count(pg_notify('currant_ready', queue || ' ' || priority)) from (select distinct queue, priority from readied) as lines
 ), ended as (
     insert into currant.outcomes
-        (id, status, kind, failure, attempt, run, worker_id, digest, chain, input, progress, started_at)
+        (id, status, kind, failure, attempt, run, worker_id, digest, environment, chain, input, progress, started_at)
     select id, case when cancel_requested then 'cancelled' else 'failed' end, kind,
            case when cancel_requested
                 then json_build_object('code', 'cancelled', 'message', 'its worker was lost after its cancellation was requested',
                                        'retryable', false)
                 else $3 end,
-           attempt, run, worker_id, digest, chain, chain_input, coalesce(published, progress), claimed_at
+           attempt, run, worker_id, digest, environment, chain, chain_input, coalesce(published, progress), claimed_at
     from counted
     where lost_in_a_row >= $2 or cancel_requested
     returning id

@@ -20,8 +20,8 @@ with due as (
            woken.deadline, woken.deadline, request.concurrency_key, woken.resident_on
     from woken
     join currant.requests request on request.id = woken.id
-    returning queue
+    returning queue, priority
 ), hinted as (
-    select count(pg_notify('currant_ready', queue)) as queues from (select distinct queue from readied) as queues
+    select count(pg_notify('currant_ready', queue || ' ' || priority)) as lines from (select distinct queue, priority from readied) as lines
 )
-select count(*) from readied where (select queues from hinted) >= 0;
+select count(*) from readied where (select lines from hinted) >= 0;

@@ -1,2 +1,5 @@
 -- $1 module
-delete from currant.grants where module = $1;
+with withdrawn as (
+    delete from currant.grants where module = $1
+)
+delete from currant.environments where module = $1;

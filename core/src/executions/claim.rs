@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Kind, RetryOverrides, RetryPolicy, Timeouts};
 use crate::Error;
-use crate::ids::{Digest, ExecutionId, FunctionName, QueueName, TaskId, WorkerId};
+use crate::ids::{Digest, EnvironmentId, ExecutionId, FunctionName, QueueName, TaskId, WorkerId};
 use crate::limits::{FULL_QUEUE, LEFT_TO_RESIDENT, TAKEN_QUEUE};
 use crate::sql;
 use crate::values::Json;
@@ -45,6 +45,28 @@ pub enum Look {
     /// At these levels only, and at what became claimable at these times or later. The front of a line is where the dead rows are of all that
     /// was claimed before: a claim that knows how far it came need not walk past them.
     From(Vec<(Level, DateTime<Utc>)>),
+}
+
+impl Look {
+    /// The levels, a column each; none for everywhere.
+    fn queues(&self) -> Option<Vec<&str>> {
+        self.places(|((queue, _), _)| queue.as_str())
+    }
+
+    fn priorities(&self) -> Option<Vec<i16>> {
+        self.places(|((_, priority), _)| *priority)
+    }
+
+    fn times(&self) -> Option<Vec<DateTime<Utc>>> {
+        self.places(|(_, since)| *since)
+    }
+
+    fn places<'a, T>(&'a self, column: impl Fn(&'a (Level, DateTime<Utc>)) -> T) -> Option<Vec<T>> {
+        match self {
+            Look::Everywhere => None,
+            Look::From(places) => Some(places.iter().map(column).collect()),
+        }
+    }
 }
 
 /// What a claim from queues with limits came to.
@@ -91,6 +113,8 @@ pub struct Claimed {
     pub digest: Option<Digest>,
     /// The module's name.
     pub module: Option<String>,
+    /// The environment that a workflow stays in, once it is pinned.
+    pub environment: Option<EnvironmentId>,
     /// The workflow's journal.
     pub chain: i32,
     /// The workflow that started it.
@@ -120,7 +144,8 @@ impl Claimed {
     }
 }
 
-/// Claims up to `slots` executions of these queues, or of all of them: priority first, then the one that waits longest. Of queues with
+/// Claims up to `slots` executions of these queues, or of all of them: priority first; of the same priority all queues in turn, and in each
+/// the one that waits longest. Of queues with
 /// limits it claims none.
 ///
 /// Its commit does not wait for the disk. A crash of the database may undo it: what was claimed is then claimed again, with the same run
@@ -133,10 +158,6 @@ pub async fn claim(
     look: &Look,
 ) -> Result<Claims, Error> {
     let queues: Option<Vec<&str>> = queues.map(|queues| queues.iter().map(QueueName::as_str).collect());
-    let places = match look {
-        Look::Everywhere => None,
-        Look::From(places) => Some(places),
-    };
     let rows = sqlx::query(sql::EXECUTIONS_CLAIM)
         .bind(worker)
         .bind(queues)
@@ -144,9 +165,9 @@ pub async fn claim(
         .bind(LEFT_TO_RESIDENT.as_millis() as i64)
         .bind(None::<Vec<ExecutionId>>)
         .bind(None::<DateTime<Utc>>)
-        .bind(places.map(|places| places.iter().map(|((queue, _), _)| queue.as_str()).collect::<Vec<_>>()))
-        .bind(places.map(|places| places.iter().map(|((_, priority), _)| *priority).collect::<Vec<_>>()))
-        .bind(places.map(|places| places.iter().map(|(_, since)| *since).collect::<Vec<_>>()))
+        .bind(look.queues())
+        .bind(look.priorities())
+        .bind(look.times())
         .fetch_all(pool)
         .await?;
     let Some(first) = rows.first() else { return Err(Error::Unreadable("a claim without an answer".into())) };
@@ -168,7 +189,13 @@ pub async fn claim(
 
 /// Claims up to `slots` executions of these queues with limits, as many as those allow. A queue that another worker claims from at this
 /// moment is left to it: nobody waits for a limit's lock.
-pub async fn claim_limited(pool: &PgPool, worker: WorkerId, queues: &[String], slots: u32) -> Result<LimitedClaims, Error> {
+pub async fn claim_limited(
+    pool: &PgPool,
+    worker: WorkerId,
+    queues: &[String],
+    slots: u32,
+    look: &Look,
+) -> Result<LimitedClaims, Error> {
     let mut transaction = pool.begin().await?;
     let locked: Vec<String> = sqlx::query_scalar(sql::QUEUES_LOCK_LIMITED).bind(queues).fetch_all(&mut *transaction).await?;
     let mut claims = LimitedClaims::default();
@@ -184,6 +211,9 @@ pub async fn claim_limited(pool: &PgPool, worker: WorkerId, queues: &[String], s
         .bind(worker)
         .bind(LEFT_TO_RESIDENT.as_millis() as i64)
         .bind(FULL_QUEUE.as_millis() as i64)
+        .bind(look.queues())
+        .bind(look.priorities())
+        .bind(look.times())
         .fetch_all(&mut *transaction)
         .await?;
     let mut ids: Vec<ExecutionId> = Vec::new();
@@ -255,6 +285,7 @@ fn claimed(row: &PgRow) -> Result<Option<Claimed>, Error> {
         timeouts: timeouts.map_or(Ok(Timeouts::default()), |text| serde_json::from_str(text.as_str()))?,
         digest: digest.map(Digest::try_from).transpose()?,
         module: row.try_get("module")?,
+        environment: row.try_get("environment")?,
         chain: row.try_get("chain")?,
         parent: row.try_get("parent_workflow_id")?,
         trace_id: row.try_get::<Uuid, _>("trace_id")?.simple().to_string(),

@@ -20,7 +20,7 @@ use sqlx::{Acquire, PgConnection, Row};
 use super::{Failure, Kind, StartOptions};
 use crate::Error;
 use crate::error::connection_broke;
-use crate::ids::{Digest, ExecutionId, FunctionName, WorkerId};
+use crate::ids::{Digest, EnvironmentId, ExecutionId, FunctionName, WorkerId};
 use crate::inbox::News;
 use crate::journal::JournalRow;
 use crate::limits::LONGEST_MS;
@@ -77,8 +77,8 @@ impl Activation {
 pub struct WorkflowWrites {
     /// Its journal.
     pub chain: i32,
-    /// The component that it is pinned to from now on, with its first entry.
-    pub pin: Option<Digest>,
+    /// What it is pinned to from now on, with its first entry.
+    pub pin: Option<Pin>,
     /// With the first entries of a run: whose run it is.
     pub worker: Option<WorkerId>,
     /// New entries; those without a time get that of this commit.
@@ -112,6 +112,15 @@ impl WorkflowWrites {
     fn touches_its_row(&self) -> bool {
         self.changes_its_row() || !self.cancels.is_empty() || self.children.iter().any(|child| child.options.task_id.is_some())
     }
+}
+
+/// What a workflow stays on, through all deployments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Its component.
+    pub digest: Digest,
+    /// Its environment.
+    pub environment: EnvironmentId,
 }
 
 /// A child that a workflow starts.

@@ -6,7 +6,7 @@ use currant_core::ids::{ExecutionId, QueueName, TaskId};
 use currant_core::inbox::{self, NewsKind};
 use currant_core::maintenance;
 
-use crate::world::{World, activation, asked, child, completes, decides, entry, fails, failure, json, starts, waits};
+use crate::world::{World, activation, asked, child, completes, decides, entry, fails, failure, json, pin, starts, waits};
 
 fn keyed(parent: &currant_core::executions::claim::Claimed, operation: u32) -> NewChild {
     let options = StartOptions { task_id: Some(TaskId::parse("order-42").unwrap()), ..Default::default() };
@@ -157,7 +157,7 @@ async fn failed_family(world: &World) -> ExecutionId {
     let parent = world.run("checkout").await;
     let children = (1..=4).map(|operation| child(&parent, operation, "charge")).collect();
     let entries = (0..5).map(entry).collect();
-    let started = WorkflowWrites { pin: parent.digest, entries, children, ..Default::default() };
+    let started = WorkflowWrites { pin: pin(&parent), entries, children, ..Default::default() };
     world.written(decides(&parent, started, Fate::GoesOn)).await;
     let tasks = world.claim(10).await;
     for operation in [1, 2] {

@@ -9,7 +9,7 @@ use currant_core::ids::{Digest, QueueName};
 use currant_core::modules::FunctionDescription;
 use sqlx::{Connection, Executor};
 
-use crate::world::{World, activation, asked, decides, json, suspends, task, waits, workflow};
+use crate::world::{World, activation, asked, decides, json, pin, suspends, task, waits, workflow};
 
 fn prioritized(priority: i16) -> NewExecution {
     NewExecution { priority: Some(priority), ..asked("charge") }
@@ -31,6 +31,40 @@ async fn the_more_urgent_goes_first_then_the_older() {
         claimed.push(one.id);
     }
     assert_eq!(claimed, expected);
+}
+
+/// In both ways of claiming: from queues without limits, and from those with.
+#[tokio::test]
+async fn a_queue_with_a_long_line_does_not_keep_others_of_its_priority_waiting() {
+    for limited in [false, true] {
+        let world = World::new().await;
+        for (queue, count) in [("long", 500), ("short", 1)] {
+            if limited {
+                sqlx::query("select currant.configure_queue($1, concurrency => 1000)")
+                    .bind(queue)
+                    .execute(world.pool())
+                    .await
+                    .unwrap();
+            }
+            sqlx::query("select currant.enqueue_many('charge', array_fill('1'::json, array[$2]), queue => $1)")
+                .bind(queue)
+                .bind(count)
+                .execute(world.pool())
+                .await
+                .unwrap();
+            world.advance(1).await;
+        }
+        let queues: BTreeSet<_> = world.claim(2).await.into_iter().map(|run| run.queue.to_string()).collect();
+        assert_eq!(queues, ["long", "short"].map(String::from).into(), "limited: {limited}");
+
+        // With a single slot it is drawn whose turn it is.
+        sqlx::query("select currant.enqueue('charge', queue => 'short')").execute(world.pool()).await.unwrap();
+        let mut claims = 0;
+        while world.claim(1).await[0].queue.as_str() != "short" {
+            claims += 1;
+            assert!(claims < 60, "limited: {limited}: the long line goes first each time");
+        }
+    }
 }
 
 #[tokio::test]
@@ -130,8 +164,8 @@ async fn a_workflow_stays_on_the_version_of_its_first_entry_and_a_task_does_not(
     let world = World::new().await;
     let (old, new) = (Digest::of(b"component shop 1"), Digest::of(b"component shop 2"));
     let pinned = world.run("checkout").await;
-    let pin = WorkflowWrites { pin: pinned.digest, ..Default::default() };
-    world.written(decides(&pinned, pin, waits(0))).await;
+    let pinning = WorkflowWrites { pin: pin(&pinned), ..Default::default() };
+    world.written(decides(&pinned, pinning, waits(0))).await;
     let unpinned = world.run("checkout").await;
     world.written(activation(&unpinned, Fate::Returned)).await;
     let charge = world.start("charge").await;
@@ -149,8 +183,8 @@ async fn a_workflow_stays_on_the_version_of_its_first_entry_and_a_task_does_not(
 async fn a_pinned_workflow_whose_function_is_gone_runs_on() {
     let world = World::new().await;
     let pinned = world.run("checkout").await;
-    let pin = WorkflowWrites { pin: pinned.digest, ..Default::default() };
-    world.written(decides(&pinned, pin, waits(0))).await;
+    let pinning = WorkflowWrites { pin: pin(&pinned), ..Default::default() };
+    world.written(decides(&pinned, pinning, waits(0))).await;
     assert_eq!(world.deploy_version("shop", "2", &[task("charge")], false).await, None);
     world.client.signal(&pinned.id, "go", &json("1"), None).await.unwrap();
     let run = world.claimed(pinned.id).await;
@@ -161,8 +195,8 @@ async fn a_pinned_workflow_whose_function_is_gone_runs_on() {
 async fn a_pinned_workflow_keeps_the_grants_of_its_own_module() {
     let world = World::new().await;
     let pinned = world.run("checkout").await;
-    let pin = WorkflowWrites { pin: pinned.digest, ..Default::default() };
-    world.written(decides(&pinned, pin, waits(0))).await;
+    let pinning = WorkflowWrites { pin: pin(&pinned), ..Default::default() };
+    world.written(decides(&pinned, pinning, waits(0))).await;
     assert_eq!(world.deploy_version("store", "1", &[workflow("checkout")], true).await, None);
     world.client.signal(&pinned.id, "go", &json("1"), None).await.unwrap();
     assert_eq!(world.claimed(pinned.id).await.module.as_deref(), Some("shop"));

@@ -110,7 +110,7 @@ async fn hints_arrive_and_are_at_most_one_per_queue_and_commit() {
     let mut listener = Listener::new(world.pool().clone());
     assert_eq!(listener.next().await, Hint::Reconnected, "while nobody listened anything may have happened");
     sqlx::query("select currant.enqueue_many('charge', array_fill('1'::json, array[50]))").execute(world.pool()).await.unwrap();
-    assert_eq!(listener.next().await, Hint::Ready { queue: "default".into() });
+    assert_eq!(listener.next().await, Hint::Ready { queue: "default".into(), priority: Some(0) });
 
     let run = world.claim(1).await.remove(0);
     world.client.cancel(&run.id).await.unwrap();

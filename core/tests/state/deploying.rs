@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use currant_core::Error;
-use currant_core::executions::commit::WorkflowWrites;
-use currant_core::ids::{Digest, FunctionName, ModuleName};
+use currant_core::executions::commit::{Fate, Pin, WorkflowWrites};
+use currant_core::ids::{Digest, EnvironmentId, FunctionName, ModuleName};
 use currant_core::limits::{COMPONENT_BYTES, INSPECTIONS};
 use currant_core::modules::{self, DeploymentStatus, Grants, ModuleDescription, Verdict};
 
-use crate::world::{World, completes, decides, function, task, waits, workflow};
+use crate::world::{World, completes, decides, entry, fails, function, pin, task, waits, workflow};
 
 fn description(name: &str, functions: &[modules::FunctionDescription]) -> ModuleDescription {
     ModuleDescription {
@@ -103,11 +103,14 @@ async fn grants_are_replaced_when_given_and_kept_when_not() {
         modules::next_requested(world.pool(), world.worker).await.unwrap().unwrap();
         let verdict = Verdict::Deployed(description("shop", &[task("charge")]));
         modules::decide(world.pool(), world.worker, id, verdict).await.unwrap();
-        modules::grants(world.pool(), &shop).await.unwrap()
+        modules::grants(world.pool(), &shop, None).await.unwrap().grants
     };
     let first = grants(&["a.example:443", "b.example:80"], &[("KEY", "secret")]);
     assert_eq!(deployed(Some(first.clone())).await, first);
     assert_eq!(deployed(None).await, first);
+    assert_eq!(environments(&world).await, 1);
+    assert_eq!(deployed(Some(first.clone())).await, first);
+    assert_eq!(environments(&world).await, 1, "the same variables are the same environment");
     let second = grants(&["b.example:80"], &[("KEY", "other"), ("MODE", "")]);
     assert_eq!(deployed(Some(second.clone())).await, second);
     assert_eq!(deployed(Some(Grants::default())).await, Grants::default());
@@ -117,6 +120,10 @@ async fn grants_are_replaced_when_given_and_kept_when_not() {
         .await
         .unwrap();
     assert_eq!(kept, 0);
+}
+
+async fn environments(world: &World) -> i64 {
+    sqlx::query_scalar("select count(*) from currant.environments").fetch_one(world.pool()).await.unwrap()
 }
 
 #[tokio::test]
@@ -199,8 +206,8 @@ async fn bytes_are_kept_as_they_were_sent() {
 async fn open_workflows_are_counted_on_the_version_that_they_are_pinned_to() {
     let world = World::new().await;
     let run = world.run("checkout").await;
-    let pin = WorkflowWrites { pin: run.digest, ..Default::default() };
-    world.written(decides(&run, pin, waits(0))).await;
+    let pinning = WorkflowWrites { pin: pin(&run), ..Default::default() };
+    world.written(decides(&run, pinning, waits(0))).await;
     world.deploy_version("shop", "2", &[task("charge"), workflow("checkout")], false).await;
     let open = async || {
         let versions = modules::list(world.pool()).await.unwrap();
@@ -279,8 +286,8 @@ async fn a_version_is_not_deleted_while_an_open_execution_needs_it() {
     let first = Digest::of(b"component shop 1").to_string();
     world.deploy_version("shop", "1", &[task("charge"), workflow("checkout")], false).await;
     let run = world.run("checkout").await;
-    let pin = WorkflowWrites { pin: run.digest, ..Default::default() };
-    world.written(decides(&run, pin, waits(0))).await;
+    let pinning = WorkflowWrites { pin: pin(&run), ..Default::default() };
+    world.written(decides(&run, pinning, waits(0))).await;
     world.deploy_version("shop", "2", &[task("charge"), workflow("checkout")], false).await;
     let versions = modules::list(world.pool()).await.unwrap();
     let open: Vec<_> = versions.iter().map(|version| version.open_executions).collect();
@@ -308,6 +315,47 @@ async fn a_version_is_not_deleted_while_an_open_execution_needs_it() {
 }
 
 #[tokio::test]
+async fn a_workflow_stays_in_the_environment_that_it_began_in_until_it_begins_anew() {
+    let world = World::new().await;
+    let other_environment = async |variables: &'static str| {
+        let made =
+            sqlx::query_scalar("insert into currant.environments (module, variables) values ('shop', $1::json) returning id");
+        made.bind(variables).fetch_one(world.pool()).await.unwrap()
+    };
+    let first: EnvironmentId = other_environment(r#"{"MODE": "first"}"#).await;
+    let run = world.run("checkout").await;
+    assert_eq!(run.environment, None, "it is in the current one until it is pinned");
+    let granted = modules::grants(world.pool(), &shop(), run.environment).await.unwrap();
+    assert_eq!((granted.environment, granted.grants.env["MODE"].as_str()), (first, "first"));
+    let pinning = WorkflowWrites {
+        chain: run.chain,
+        pin: run.digest.map(|digest| Pin { digest, environment: granted.environment }),
+        entries: vec![entry(0)],
+        ..Default::default()
+    };
+    world.written(decides(&run, pinning, waits(0))).await;
+
+    let second: EnvironmentId = other_environment(r#"{"MODE": "second"}"#).await;
+    assert_eq!(modules::grants(world.pool(), &shop(), None).await.unwrap().environment, second);
+    world.client.signal(&run.id, "go", &crate::world::json("1"), None).await.unwrap();
+    let woken = world.claimed(run.id).await;
+    assert_eq!(woken.environment, Some(first));
+    assert_eq!(modules::grants(world.pool(), &shop(), woken.environment).await.unwrap().grants.env["MODE"], "first");
+
+    world.written(fails(&woken)).await;
+    world.client.retry(&run.id, false).await.unwrap();
+    let retried = world.claimed(run.id).await;
+    assert_eq!(retried.environment, Some(first), "it goes on with its journal");
+    world.written(fails(&retried)).await;
+    world.client.retry(&run.id, true).await.unwrap();
+    let anew = world.claimed(run.id).await;
+    assert_eq!(anew.environment, None, "it begins from the start");
+    let next = Fate::ContinuesAsNew { input: crate::world::json("2") };
+    world.written(decides(&anew, WorkflowWrites { chain: anew.chain, pin: pin(&anew), ..Default::default() }, next)).await;
+    assert_eq!(world.claimed(run.id).await.environment, None, "so does its next chain");
+}
+
+#[tokio::test]
 async fn a_workflow_stays_on_its_version_through_any_number_of_deployments() {
     let world = World::empty().await;
     let version = |number: u32| Digest::of(format!("component shop {number}").as_bytes());
@@ -315,8 +363,8 @@ async fn a_workflow_stays_on_its_version_through_any_number_of_deployments() {
     for number in 1..=20 {
         world.deploy_version("shop", &number.to_string(), &[task("charge"), workflow("checkout")], false).await;
         let run = world.run("checkout").await;
-        let pin = WorkflowWrites { pin: run.digest, ..Default::default() };
-        world.written(decides(&run, pin, waits(0))).await;
+        let pinning = WorkflowWrites { pin: pin(&run), ..Default::default() };
+        world.written(decides(&run, pinning, waits(0))).await;
         waiting.push((run.id, number));
     }
     assert_eq!(world.run("charge").await.digest, Some(version(20)), "tasks follow");

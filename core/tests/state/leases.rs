@@ -8,7 +8,7 @@ use currant_core::executions::commit::{Activation, Ending, Fate, LogLine, Verdic
 use currant_core::limits::LOSSES_IN_A_ROW;
 use currant_core::{journal, maintenance, workers};
 
-use crate::world::{LEASE, World, activation, child, completes, decides, entry, failure, json, waits};
+use crate::world::{LEASE, World, activation, child, completes, decides, entry, failure, json, pin, waits};
 
 /// Claims one execution under a lease that then ends.
 async fn lost(world: &World) -> Claimed {
@@ -81,7 +81,7 @@ async fn a_run_that_was_taken_over_writes_nothing_of_anything() {
 
     let everything = WorkflowWrites {
         chain: zombie.chain,
-        pin: zombie.digest,
+        pin: pin(&zombie),
         entries: vec![entry(0)],
         children: vec![child(&zombie, 1, "charge")],
         publish: Some(json("1")),

@@ -42,7 +42,7 @@ impl World {
 
     /// How long nothing more can be claimed from this queue.
     async fn held_for(&self, queue: &str) -> Duration {
-        let claims = claim_limited(self.pool(), self.worker, &[queue.into()], 10).await.unwrap();
+        let claims = claim_limited(self.pool(), self.worker, &[queue.into()], 10, &Look::Everywhere).await.unwrap();
         assert!(claims.claimed.is_empty(), "{claims:?}");
         claims.held_back[0].1
     }
@@ -91,7 +91,7 @@ async fn workers_at_once_never_exceed_a_limit() {
             let mut connection = pool.acquire().await.unwrap();
             let mut done = 0;
             loop {
-                let claims = claim_limited(&pool, worker, &["mail".into()], 5).await.unwrap();
+                let claims = claim_limited(&pool, worker, &["mail".into()], 5, &Look::Everywhere).await.unwrap();
                 for run in &claims.claimed {
                     // What is counted here was committed by others before: never more than the limit, whoever looks and whenever.
                     let (all, of_key): (i64, i64) = sqlx::query_as(
@@ -314,7 +314,8 @@ async fn a_queue_that_another_claims_from_is_left_to_it() {
     let mut other = world.database.connect().await;
     let mut claiming = other.begin().await.unwrap();
     claiming.execute("select from currant.queues where name = 'mail' for no key update").await.unwrap();
-    let claims = claim_limited(world.pool(), world.worker, &["mail".into(), "media".into()], 10).await.unwrap();
+    let claims =
+        claim_limited(world.pool(), world.worker, &["mail".into(), "media".into()], 10, &Look::Everywhere).await.unwrap();
     assert_eq!(claims.claimed.iter().map(|run| run.queue.as_str()).collect::<Vec<_>>(), ["media"]);
     assert_eq!(claims.held_back, [("mail".to_string(), Duration::from_millis(10))]);
     claiming.rollback().await.unwrap();

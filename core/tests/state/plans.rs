@@ -11,6 +11,7 @@ const HOT: &[&str] = &[
     "commit/attach.sql",
     "commit/continue_as_new.sql",
     "commit/end.sql",
+    "commit/end_alone.sql",
     "commit/fence.sql",
     "commit/give_back.sql",
     "commit/give_up.sql",
@@ -40,11 +41,13 @@ const HOT: &[&str] = &[
     "workers/write_progress.sql",
 ];
 
-/// Tables that have a handful of rows, one per queue or function, or one per slot of a worker.
-const SMALL: &[&str] = &["queues", "rate_limits", "functions", "worker_heartbeats", "running"];
+/// Tables that have a handful of rows, one per queue or function, or one per slot of a worker; and those that are read by an index which has
+/// only what nobody has decided yet.
+const SMALL: &[&str] = &["queues", "rate_limits", "functions", "worker_heartbeats", "running", "schedule_fires", "deployments"];
 
 /// Those whose plans are compared as a whole: by Postgres 15, whose planner is the oldest that is supported.
 const GOLDEN: &[&str] = &[
+    "commit/end_alone.sql",
     "executions/choose.sql",
     "executions/claim.sql",
     "maintenance/look.sql",

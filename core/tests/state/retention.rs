@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use currant_core::executions::commit::{Activation, Ending, Fate, WorkflowWrites};
+use currant_core::executions::commit::{Activation, Ending, Fate, Pin, WorkflowWrites};
 use currant_core::executions::{NewExecution, Status};
-use currant_core::ids::{ExecutionId, QueueName, TaskId};
+use currant_core::ids::{ExecutionId, ModuleName, QueueName, TaskId};
+use currant_core::modules;
 use currant_core::retention::{self, Filter, Pass};
 use sqlx::{Connection, Executor};
 
-use crate::world::{World, activation, asked, child, completes, decides, entry, fails, json, starts, suspends, task, waits};
+use crate::world::{
+    World, activation, asked, child, completes, decides, entry, fails, json, pin, starts, suspends, task, waits, workflow,
+};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -270,8 +273,8 @@ async fn one_worker_at_a_time_makes_a_pass_every_hour() {
 async fn the_bytes_of_a_module_go_when_nothing_can_need_them() {
     let world = World::new().await;
     let pinned = world.run("checkout").await;
-    let pin = WorkflowWrites { pin: pinned.digest, ..Default::default() };
-    world.written(decides(&pinned, pin, waits(0))).await;
+    let pinning = WorkflowWrites { pin: pin(&pinned), ..Default::default() };
+    world.written(decides(&pinned, pinning, waits(0))).await;
     assert_eq!(world.deploy_version("shop", "2", &[task("charge")], false).await, None);
     world.advance(2 * DAY).await;
     assert_eq!(retention::forget_modules(world.pool()).await.unwrap(), 0, "a workflow is pinned to it");
@@ -291,4 +294,43 @@ async fn the_bytes_of_a_module_go_when_nothing_can_need_them() {
     .await
     .unwrap();
     assert!(stored);
+}
+
+#[tokio::test]
+async fn an_environment_goes_when_another_has_followed_and_nothing_can_need_it() {
+    let world = World::new().await;
+    let deploy = async |value: &str| {
+        let env = [("KEY".to_owned(), value.to_owned())].into();
+        let grants = modules::Grants { env, ..Default::default() };
+        let deployment = modules::upload(world.pool(), b"component shop 1", false, Some(&grants)).await.unwrap();
+        modules::next_requested(world.pool(), world.worker).await.unwrap().unwrap();
+        let description = modules::ModuleDescription {
+            name: ModuleName::parse("shop").unwrap(),
+            version: "1".into(),
+            sdk: "test".into(),
+            functions: vec![task("charge"), workflow("checkout")],
+        };
+        modules::decide(world.pool(), world.worker, deployment, modules::Verdict::Deployed(description)).await.unwrap();
+        modules::grants(world.pool(), &ModuleName::parse("shop").unwrap(), None).await.unwrap().environment
+    };
+    let forgotten = async || retention::forget_environments(world.pool()).await.unwrap();
+    let first = deploy("first").await;
+    let run = world.run("checkout").await;
+    let pinning = Pin { digest: run.digest.unwrap(), environment: first };
+    let writes = WorkflowWrites { chain: run.chain, pin: Some(pinning), entries: vec![entry(0)], ..Default::default() };
+    world.written(decides(&run, writes, waits(0))).await;
+    let second = deploy("second").await;
+    deploy("third").await;
+    assert_eq!(forgotten().await, 0, "a run may still be in the former one");
+    world.advance(2 * DAY).await;
+    assert_eq!(forgotten().await, 1, "nobody stays in the second one");
+    assert!(modules::grants(world.pool(), &ModuleName::parse("shop").unwrap(), Some(second)).await.is_err());
+    world.client.cancel(&run.id).await.unwrap();
+    let woken = world.claimed(run.id).await;
+    world.written(fails(&woken)).await;
+    assert_eq!(forgotten().await, 0, "it could be retried");
+    world.advance(31 * DAY).await;
+    sweep(&world).await;
+    assert_eq!(forgotten().await, 1);
+    assert_eq!(forgotten().await, 0, "the current one stays");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use currant_core::Client;
 use currant_core::executions::claim::{Claimed, Look, claim, claim_limited};
-use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites, commit};
+use currant_core::executions::commit::{Activation, Ending, Fate, Pin, Verdict, WorkflowWrites, commit};
 use currant_core::executions::{Failure, Kind, NewChild, NewExecution, Started};
 use currant_core::ids::{ExecutionId, FunctionName, ModuleName, QueueName, WorkerId};
 use currant_core::journal::JournalRow;
@@ -114,7 +114,7 @@ impl World {
         let mut claimed = claims.claimed;
         let free = slots - claimed.len() as u32;
         if !claims.limited.is_empty() && free > 0 {
-            claimed.extend(claim_limited(self.pool(), worker, &claims.limited, free).await.unwrap().claimed);
+            claimed.extend(claim_limited(self.pool(), worker, &claims.limited, free, &Look::Everywhere).await.unwrap().claimed);
         }
         claimed
     }
@@ -249,6 +249,11 @@ pub(crate) fn activation(run: &Claimed, fate: Fate) -> Activation {
 /// What a workflow's run writes.
 pub(crate) fn decides(run: &Claimed, writes: WorkflowWrites, fate: Fate) -> Activation {
     Activation { workflow: Some(WorkflowWrites { chain: run.chain, ..writes }), ..activation(run, fate) }
+}
+
+/// To what it was claimed with.
+pub(crate) fn pin(run: &Claimed) -> Option<Pin> {
+    run.digest.map(|digest| Pin { digest, environment: run.environment.unwrap_or_default() })
 }
 
 pub(crate) fn completes(run: &Claimed, result: &str) -> Activation {

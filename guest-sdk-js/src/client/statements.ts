@@ -91,7 +91,7 @@ export function enqueueManyStatement(name: string, inputs: unknown[], options: E
   refuseUnknown(options, ENQUEUE_MANY_OPTIONS, "`enqueueMany`");
   const texts = inputs.map((input) => encode(`the input of \`${name}\``, input));
   return {
-    text: `select id from currant.enqueue_many($1::text, $2::text[]::json[], ${OPTIONS}) as id`,
+    text: `select id from unnest(currant.enqueue_many($1::text, $2::text[]::json[], ${OPTIONS})) as id`,
     values: [name, texts, ...valuesOf(options)],
   };
 }

@@ -15,6 +15,8 @@ const SERVER: &str = include_str!("queries/server.sql");
 const CLEAR_READY: &str = include_str!("queries/clear_ready.sql");
 const STATEMENTS: &str = include_str!("queries/statements.sql");
 
+const DEADLOCK: &str = "40P01";
+
 /// Connections of the client and of the floor.
 const CONNECTIONS: u32 = 8;
 
@@ -119,7 +121,14 @@ impl Database {
     async fn forget(&self, tables: &str) -> Result<()> {
         let mut connection = self.client.acquire().await?;
         let tables = tables.split(", ").map(|table| format!("currant.{table}")).collect::<Vec<_>>().join(", ");
-        connection.execute(AssertSqlSafe(format!("truncate {tables}"))).await?;
+        let truncate = format!("truncate {tables}");
+        while let Err(error) = connection.execute(AssertSqlSafe(truncate.clone())).await {
+            // The last statement of a worker that was killed may still be at work, and take its locks in another order.
+            let deadlock = error.as_database_error().is_some_and(|error| error.code().is_some_and(|code| code == DEADLOCK));
+            if !deadlock {
+                return Err(error.into());
+            }
+        }
         Ok(())
     }
 

@@ -8,7 +8,10 @@ mod workflows;
 use std::sync::Arc;
 
 use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
 use currant_core::ids::{Digest, WorkerId};
+use sqlx::postgres::PgRow;
+use sqlx::{PgExecutor, Row};
 use tokio_util::task::AbortOnDropHandle;
 
 pub(super) use self::latency::start_to_result;
@@ -25,6 +28,34 @@ struct Writer {
     digest: Digest,
     /// Executions at once.
     slots: u32,
+}
+
+/// What shares a transaction, as in the worker's committer.
+const BATCH: usize = 256;
+
+/// A row may become visible so much later than another one that is younger.
+const OVERTAKEN: TimeDelta = TimeDelta::milliseconds(100);
+
+/// Where claims have come to: they do not walk again past what was claimed before.
+struct Claims {
+    worker: WorkerId,
+    digest: Digest,
+    since: DateTime<Utc>,
+}
+
+impl Claims {
+    fn new(worker: WorkerId, digest: Digest) -> Claims {
+        Claims { worker, digest, since: DateTime::UNIX_EPOCH }
+    }
+
+    async fn next(&mut self, executor: impl PgExecutor<'_>, limit: i64) -> Result<Vec<PgRow>> {
+        let claim = sqlx::query(CLAIM).bind(self.worker).bind(limit).bind(self.digest.as_bytes().as_slice()).bind(self.since);
+        let claimed = claim.fetch_all(executor).await?;
+        for row in &claimed {
+            self.since = self.since.max(row.try_get::<DateTime<Utc>, _>("run_at")? - OVERTAKEN);
+        }
+        Ok(claimed)
+    }
 }
 
 /// Writes what this load makes the system write, until dropped.

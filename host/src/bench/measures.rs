@@ -282,10 +282,7 @@ impl<'a> Bench<'a> {
 
     /// What happened between two readings. Nothing may have failed: it would have been cheaper than what was to be measured.
     async fn between(&self, load: Load, before: &Reading, after: &Reading) -> Result<Sample> {
-        let failed = sqlx::query(FAILED).fetch_one(&self.database.client).await?;
-        let count: i64 = failed.try_get("failed")?;
-        let message: Option<String> = failed.try_get("message")?;
-        ensure!(count == 0, "{count} executions did not complete: {}", message.unwrap_or_default());
+        self.none_has_failed().await?;
         let query = sqlx::query_scalar(ENDED_BETWEEN).bind(load.kind()).bind(before.at).bind(after.at);
         let executions: i64 = query.fetch_one(&self.database.client).await?;
         let seconds = after.seconds_since(before);
@@ -298,6 +295,14 @@ impl<'a> Bench<'a> {
             worker_resident_bytes: None,
             statements_by_time: Vec::new(),
         })
+    }
+
+    async fn none_has_failed(&self) -> Result<()> {
+        let failed = sqlx::query(FAILED).fetch_one(&self.database.client).await?;
+        let count: i64 = failed.try_get("failed")?;
+        let message: Option<String> = failed.try_get("message")?;
+        ensure!(count == 0, "{count} executions did not complete: {}", message.unwrap_or_default());
+        Ok(())
     }
 
     async fn forget_statements(&self) -> Result<()> {

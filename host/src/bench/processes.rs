@@ -138,6 +138,8 @@ fn spawn(database: &Database, folder: &Path, log: &Path, options: &WorkerOptions
         .env("XDG_CONFIG_HOME", folder)
         .env("XDG_CACHE_HOME", folder)
         .env("NO_COLOR", "1")
+        // The longest workflow that is measured has as many steps as the default allows, and waits for a signal.
+        .env("CURRANT_WORKER_OPERATIONS_LIMIT", "40000")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::options().create(true).append(true).open(log)?)

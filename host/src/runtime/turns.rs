@@ -56,3 +56,58 @@ impl Taken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    async fn turn() -> Taken {
+        let mut turn = Turn::default();
+        turn.ask();
+        poll_fn(|context| turn.poll(context)).await
+    }
+
+    /// Without a turn it would wait for ever here: the runtime has one thread, and the guest keeps it until the other has run.
+    #[test]
+    fn what_computes_leaves_its_thread_to_others() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("threads can be made");
+        let told = Arc::new(AtomicBool::new(false));
+        let guest = {
+            let told = told.clone();
+            async move {
+                let other = tokio::spawn({
+                    let told = told.clone();
+                    async move { told.store(true, Ordering::SeqCst) }
+                });
+                turn().await.spend(|| {
+                    while !told.load(Ordering::SeqCst) {
+                        std::thread::yield_now();
+                    }
+                });
+                other.await
+            }
+        };
+        runtime.block_on(async { tokio::spawn(guest).await }).expect("no panic").expect("no panic");
+    }
+
+    #[tokio::test]
+    async fn as_many_compute_as_there_are_processors_and_the_next_one_when_it_is_its_turn() {
+        let mut computing = Vec::new();
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            computing.push(turn().await);
+        }
+        let mut next = Box::pin(turn());
+        assert!(futures_util::poll!(&mut next).is_pending());
+        computing.pop();
+        assert!(matches!(next.await, Taken::Turn(_)));
+    }
+
+    #[tokio::test]
+    async fn who_is_quick_waits_for_nobody() {
+        let _all = TURNS.acquire_many(TURNS.available_permits() as u32).await;
+        assert!(matches!(poll_fn(|context| Turn::default().poll(context)).await, Taken::None));
+    }
+}

@@ -99,16 +99,19 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
 /// Queues with limits come after the others, in a transaction of their own, so that those never wait for them. When the others have taken all
 /// slots, it is their turn first the next time.
 async fn claim_and_start(services: &Arc<Services>, looks: &mut Looks) -> Result<Option<Duration>, currant_core::Error> {
+    looks.levels.told(services.take_told());
+    // One look for both ways of claiming: each is to look everywhere now and then.
+    let look = looks.levels.look();
     let first = std::mem::take(&mut looks.turn);
     if !first.is_empty() {
-        claim_within_limits(services, &first).await?;
+        claim_within_limits(services, &first, &look, &mut looks.levels).await?;
     }
     let wanted = services.wanted();
     if wanted == 0 {
         return Ok(None);
     }
     let queues = services.settings.queues.as_deref();
-    let (look, began) = (looks.levels.look(), Instant::now());
+    let began = Instant::now();
     let claims = claim(&services.pool, services.id, queues, wanted as u32, &look).await?;
     looks.levels.learn(began, wanted, &claims);
     let Claims { claimed, contended, next, limited, levels: _ } = claims;
@@ -127,7 +130,7 @@ async fn claim_and_start(services: &Arc<Services>, looks: &mut Looks) -> Result<
     if services.wanted() == 0 {
         looks.turn = open;
     } else if !open.is_empty() {
-        more |= claim_within_limits(services, &open).await?;
+        more |= claim_within_limits(services, &open, &look, &mut looks.levels).await?;
     }
     if let Look::From(_) = look {
         // What it has overlooked is found by the next look everywhere.
@@ -137,10 +140,17 @@ async fn claim_and_start(services: &Arc<Services>, looks: &mut Looks) -> Result<
 }
 
 /// Fills the free slots from queues with limits. True when there may be more at once.
-async fn claim_within_limits(services: &Arc<Services>, queues: &[String]) -> Result<bool, currant_core::Error> {
+async fn claim_within_limits(
+    services: &Arc<Services>,
+    queues: &[String],
+    look: &Look,
+    levels: &mut Levels,
+) -> Result<bool, currant_core::Error> {
     let wanted = services.wanted();
     let releases = services.held_back.releases();
-    let LimitedClaims { claimed, held_back } = claim_limited(&services.pool, services.id, queues, wanted as u32).await?;
+    let claims = claim_limited(&services.pool, services.id, queues, wanted as u32, look).await?;
+    let LimitedClaims { claimed, held_back } = claims;
+    levels.came_to(&claimed);
     let more = claimed.len() == wanted;
     start(services, claimed);
     for (queue, pause) in held_back {

@@ -1,7 +1,6 @@
 //! Deployments: a component that was uploaded is inspected, compiled ahead, and made current, or refused with the reason.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use currant_core::ids::Digest;
 use currant_core::modules::{self, Requested, Verdict};
@@ -14,9 +13,6 @@ use tracing::{debug, info, warn};
 use super::services::Services;
 use crate::error::causes;
 use crate::runtime::{Inspector, ModuleSource, Refusal};
-
-/// How often to look for deployments without a hint.
-const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Components as Postgres keeps them.
 pub(super) struct Stored(pub(super) PgPool);
@@ -38,8 +34,8 @@ pub(super) async fn decide_until(services: Arc<Services>, stop: CancellationToke
         }
         tokio::select! {
             () = stop.cancelled() => return,
+            // By a hint, or by maintenance, which looks whether there is one.
             () = services.deployments.notified() => {}
-            () = tokio::time::sleep(INTERVAL) => {}
         }
     }
 }

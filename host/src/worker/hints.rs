@@ -16,8 +16,9 @@ pub(super) async fn listen_until(services: Arc<Services>, stop: CancellationToke
             hint = listener.next() => hint,
         };
         match hint {
-            Hint::Ready { queue } => {
+            Hint::Ready { queue, priority } => {
                 services.held_back.release(&queue);
+                services.told(queue, priority);
                 services.work.notify_one();
             }
             Hint::Cancel { .. } => services.cancellations.notify_one(),

@@ -1,8 +1,8 @@
 //! Where the next claim looks.
 //!
 //! A line is claimed from its front, so that is where its dead rows are, until they are vacuumed. A claim that begins at the front walks past
-//! all of them; one that begins where the last claim ended walks past none. What it would overlook is found by a look everywhere: what became
-//! claimable in a line that is not known yet, and what is older than where the last claim ended, because somebody's transaction took long, or
+//! all of them; one that begins where the last claim ended walks past none. A line that is not known yet is told by a hint. What would be
+//! overlooked is found by a look everywhere: lines of which no hint came, and what is older than where the last claim ended, because somebody's transaction took long, or
 //! gave it back. So that look is made often, and seldom enough to cost little, however much is dead: after a claim that left slots free ten
 //! times a second, otherwise once a second, and never for more than a tenth of the time.
 
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use currant_core::executions::claim::{Claims, Level, Look};
+use currant_core::executions::claim::{Claimed, Claims, Level, Look};
 
 /// Between looks everywhere, while there are free slots.
 const WITH_FREE_SLOTS: Duration = Duration::from_millis(100);
@@ -55,6 +55,19 @@ impl Levels {
         Look::From(self.known.iter().map(|(level, known)| (level.clone(), known.since)).collect())
     }
 
+    /// Takes in where something became ready: a line that was not known need not wait for a look everywhere.
+    pub(super) fn told(&mut self, lines: impl IntoIterator<Item = (String, Option<i16>)>) {
+        for (queue, priority) in lines {
+            match priority {
+                Some(priority) => {
+                    let unknown = || Known { since: DateTime::UNIX_EPOCH, found: Instant::now() };
+                    self.known.entry((queue, priority)).or_insert_with(unknown);
+                }
+                None => self.everywhere = None,
+            }
+        }
+    }
+
     /// How long until the next look everywhere.
     pub(super) fn everywhere_in(&self) -> Duration {
         let Some(last) = &self.everywhere else { return Duration::ZERO };
@@ -73,7 +86,13 @@ impl Levels {
             }
             self.known.retain(|_, known| known.found.elapsed() < KEPT);
         }
-        for claimed in &claims.claimed {
+        self.came_to(&claims.claimed);
+    }
+
+    /// Takes in how far lines are claimed.
+    pub(super) fn came_to(&mut self, claimed: &[Claimed]) {
+        let now = Instant::now();
+        for claimed in claimed {
             if let Some(known) = self.known.get_mut(&(claimed.queue.to_string(), claimed.priority)) {
                 known.since = known.since.max(claimed.run_at - SLACK);
                 known.found = now;
@@ -108,6 +127,17 @@ mod tests {
         let Look::From(places) = levels.look() else { panic!("it looked everywhere a moment ago") };
         assert_eq!(places.len(), 2);
         assert!(levels.everywhere_in() <= WITH_FREE_SLOTS, "slots were free: what was overlooked could begin");
+    }
+
+    #[test]
+    fn a_line_that_is_told_is_looked_into_at_once() {
+        let mut levels = Levels::default();
+        levels.learn(Instant::now(), 10, &everywhere(&[("mail", 0)]));
+        levels.told([("mail".to_owned(), Some(0)), ("mail".to_owned(), Some(7)), ("money".to_owned(), Some(0))]);
+        let Look::From(places) = levels.look() else { panic!("it looked everywhere a moment ago") };
+        assert_eq!(places.len(), 3);
+        levels.told([("mail".to_owned(), None)]);
+        assert!(matches!(levels.look(), Look::Everywhere), "a queue that goes on may have any");
     }
 
     #[test]

@@ -24,7 +24,7 @@ struct Window {
 
 impl Default for Pace {
     fn default() -> Pace {
-        Pace(Mutex::new(Window { began: Instant::now(), returned: 0, per_window: 0.0 }))
+        Pace(Mutex::new(Window::from(Instant::now())))
     }
 }
 
@@ -36,16 +36,50 @@ impl Pace {
 
     /// How many are going to begin within the next moment.
     pub(super) fn ahead(&self) -> usize {
-        let mut window = self.window();
-        let passed = window.began.elapsed();
-        if passed >= WINDOW {
-            let per_window = f64::from(window.returned) * WINDOW.div_duration_f64(passed);
-            *window = Window { began: Instant::now(), returned: 0, per_window };
-        }
-        (window.per_window * AHEAD.div_duration_f64(WINDOW)) as usize
+        self.window().ahead(Instant::now())
     }
 
     fn window(&self) -> std::sync::MutexGuard<'_, Window> {
         self.0.lock().expect("no panic while held")
+    }
+}
+
+impl Window {
+    fn from(began: Instant) -> Window {
+        Window { began, returned: 0, per_window: 0.0 }
+    }
+
+    fn ahead(&mut self, now: Instant) -> usize {
+        let passed = now.duration_since(self.began);
+        if passed >= WINDOW {
+            let per_window = f64::from(self.returned) * WINDOW.div_duration_f64(passed);
+            *self = Window { per_window, ..Window::from(now) };
+        }
+        (self.per_window * AHEAD.div_duration_f64(WINDOW)) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifth_of_what_returned_in_the_last_window_is_claimed_ahead() {
+        let began = Instant::now();
+        let mut window = Window::from(began);
+        window.returned = 500;
+        assert_eq!(window.ahead(began + WINDOW / 2), 0, "no window is over");
+        assert_eq!(window.ahead(began + WINDOW), 100);
+        window.returned = 7;
+        assert_eq!(window.ahead(began + WINDOW * 3 / 2), 100, "it is the pace until the next one is over");
+    }
+
+    #[test]
+    fn who_is_slow_claims_nothing_ahead() {
+        let began = Instant::now();
+        let mut window = Window::from(began);
+        window.returned = 500;
+        assert_eq!(window.ahead(began + 100 * WINDOW), 1, "spread over the whole time");
+        assert_eq!(window.ahead(began + 101 * WINDOW), 0, "nothing has returned since");
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Verdict};
-use currant_core::ids::{ExecutionId, ModuleName, QueueName, WorkerId};
-use currant_core::modules;
+use currant_core::ids::{EnvironmentId, ExecutionId, ModuleName, QueueName, WorkerId};
+use currant_core::modules::{self, Granted};
 use sqlx::PgPool;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,8 @@ pub(crate) struct Services {
     pub(crate) work: Notify,
     /// Queues in which something waits for their limits.
     pub(crate) held_back: HeldBack,
+    /// Lines in which something became ready, since the claim loop looked last.
+    told: Mutex<HashSet<(String, Option<i16>)>>,
     /// A deployment may wait for its inspection.
     pub(crate) deployments: Notify,
     /// A running task's cancellation may have been requested.
@@ -75,7 +77,7 @@ pub(crate) struct Services {
     pub(crate) residents: Residents,
     /// Every run, until it has written its fate.
     pub(crate) runs: TaskTracker,
-    grants: Mutex<HashMap<String, (Instant, Arc<Grants>)>>,
+    grants: Mutex<HashMap<(String, Option<EnvironmentId>), (Instant, Arc<Grants>)>>,
 }
 
 impl Services {
@@ -106,6 +108,7 @@ impl Services {
             settings,
             work: Notify::new(),
             held_back: HeldBack::default(),
+            told: Mutex::default(),
             deployments: Notify::new(),
             cancellations: Notify::new(),
             due: Timers::default(),
@@ -116,6 +119,19 @@ impl Services {
             runs: TaskTracker::new(),
             grants: Mutex::default(),
         }
+    }
+
+    /// Something of this priority, or of any, became ready in a queue.
+    pub(crate) fn told(&self, queue: String, priority: Option<i16>) {
+        let serves = |queues: &[QueueName]| queues.iter().any(|served| served.as_str() == queue);
+        if self.settings.queues.as_deref().is_none_or(serves) {
+            self.told.lock().expect("no panic while held").insert((queue, priority));
+        }
+    }
+
+    /// The lines that were told since this was asked last.
+    pub(crate) fn take_told(&self) -> HashSet<(String, Option<i16>)> {
+        std::mem::take(&mut *self.told.lock().expect("no panic while held"))
     }
 
     /// Waits until there is something to claim for.
@@ -156,18 +172,22 @@ impl Services {
         self.held.lock().expect("no panic while held").contains(&(id, claimed_at))
     }
 
-    /// What a module may touch now. No module, no grants.
-    pub(crate) async fn grants(&self, module: Option<&str>) -> Result<Arc<Grants>, currant_core::Error> {
-        let Some(module) = module else { return Ok(Arc::default()) };
-        if let Some((read, grants)) = self.grants.lock().expect("no panic while held").get(module)
+    /// What a run may touch: whom its module may call now, and the environment that it is pinned to, or else the current one. No module,
+    /// no grants.
+    pub(crate) async fn grants(&self, claimed: &Claimed) -> Result<Arc<Grants>, currant_core::Error> {
+        let Some(module) = &claimed.module else { return Ok(Arc::default()) };
+        let key = (module.clone(), claimed.environment);
+        if let Some((read, grants)) = self.grants.lock().expect("no panic while held").get(&key)
             && read.elapsed() < GRANTS_FRESH
         {
             return Ok(grants.clone());
         }
-        let name = ModuleName::parse(module)?;
-        let granted = modules::grants(&self.pool, &name).await?;
-        let grants = Arc::new(Grants { http: granted.http, env: granted.env.into_iter().collect() });
-        self.grants.lock().expect("no panic while held").insert(module.into(), (Instant::now(), grants.clone()));
+        let granted = modules::grants(&self.pool, &ModuleName::parse(module)?, claimed.environment).await?;
+        let Granted { grants: currant_core::modules::Grants { http, env }, environment } = granted;
+        let grants = Arc::new(Grants { http, env: env.into_iter().collect(), environment });
+        let mut all = self.grants.lock().expect("no panic while held");
+        all.retain(|_, (read, _)| read.elapsed() < GRANTS_FRESH);
+        all.insert(key, (Instant::now(), grants.clone()));
         Ok(grants)
     }
 

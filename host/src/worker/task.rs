@@ -111,7 +111,7 @@ impl TaskCalls for TaskRun {
 
 /// Runs one attempt and writes what came of it.
 pub(super) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Hands, module: Arc<Module>) {
-    let grants = match services.grants(claimed.module.as_deref()).await {
+    let grants = match services.grants(&claimed).await {
         Ok(grants) => grants,
         Err(error) if error.is_retryable() => {
             debug!(error = causes(&error), "its grants cannot be read now; it goes back");

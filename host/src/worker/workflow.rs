@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use currant_core::executions::claim::Claimed;
-use currant_core::executions::commit::{Activation, Ending, Fate, Verdict, WorkflowWrites};
+use currant_core::executions::commit::{Activation, Ending, Fate, Pin, Verdict, WorkflowWrites};
 use currant_core::executions::{Failure, Kind, StartOptions};
 use currant_core::ids::{FunctionName, WorkerId};
 use currant_core::inbox::News;
@@ -38,7 +38,7 @@ pub(super) async fn resume(
     if claimed.kind != Kind::Workflow {
         return Err(Box::new((claimed, hands)));
     }
-    match services.grants(claimed.module.as_deref()).await {
+    match services.grants(&claimed).await {
         Ok(grants) => services.residents.resume(claimed, hands, &grants, news),
         // It will be asked again, and said what is wrong.
         Err(_) => Err(Box::new((claimed, hands))),
@@ -48,7 +48,7 @@ pub(super) async fn resume(
 /// Runs a workflow until it ended, or is no longer in memory.
 pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands, module: Arc<Module>) {
     let loaded = async {
-        let grants = services.grants(claimed.module.as_deref()).await?;
+        let grants = services.grants(&claimed).await?;
         Ok::<_, Unreadable>((grants, load(&services, &claimed, &module).await?))
     };
     let (grants, journal) = match loaded.await {
@@ -249,6 +249,7 @@ impl WorkflowRun {
         let Writes { entries, children, cancels, delivered, publish, warning, pin } = writes;
         let claimed = self.claimed();
         let worker = if entries.is_empty() { None } else { self.sign() };
+        let pin = pin.map(|digest| Pin { digest, environment: self.grants.environment });
         for warning in warning.iter().flat_map(|warning| warning.lines()) {
             warn!(warning, "the workflow comes near a limit");
             self.logs.log("warn", warning.to_owned(), Vec::new());

@@ -136,16 +136,24 @@ async fn pause(stack: &Stack, paused: bool) -> Result<()> {
     Ok(())
 }
 
+/// Puts what was started into another environment, which no deployment can do.
 async fn grant(stack: &Stack, case: &Case) -> Result<()> {
     let Some((name, value)) = case.granted_after_kill.as_deref().and_then(|variable| variable.split_once('=')) else {
         return Ok(());
     };
-    sqlx::query("insert into currant.grants select module, 'env', $2, $3 from currant.functions where name = $1")
-        .bind(&case.function)
-        .bind(name)
-        .bind(value)
-        .execute(stack.pool())
-        .await?;
+    sqlx::query(
+        "with other as (
+             insert into currant.environments (module, variables)
+             select module, json_build_object($2::text, $3::text) from currant.functions where name = $1
+             returning id
+         )
+         update currant.workflows set environment = other.id from other where workflows.digest is not null",
+    )
+    .bind(&case.function)
+    .bind(name)
+    .bind(value)
+    .execute(stack.pool())
+    .await?;
     Ok(())
 }
 

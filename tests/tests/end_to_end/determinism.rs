@@ -4,6 +4,13 @@ use anyhow::Result;
 use currant_tests::{Stack, behaviours};
 use serde_json::json;
 
+/// Puts a workflow into another environment, which no deployment can do.
+const OTHER_ENVIRONMENT: &str = "
+    with other as (
+        insert into currant.environments (module, variables) values ('behaviours', $2::json) returning id
+    )
+    update currant.workflows set environment = other.id from other where workflows.id = $1";
+
 #[tokio::test]
 async fn two_executions_draw_different_numbers() -> Result<()> {
     let (stack, _worker) = Stack::with_behaviours().await?;
@@ -49,7 +56,7 @@ async fn nothing_is_granted_unless_it_was_granted() -> Result<()> {
     assert_eq!(stack.run("http_get", json!("http://127.0.0.1:9/")).await?.status, "failed");
 
     stack.deploy_with(&behaviours(), &["--env", "REGION=eu"]).await?;
-    stack.until(uuid::Uuid::nil(), "select count(*) = 1 from currant.grants where kind = 'env' and $1 is not null").await?;
+    stack.until(uuid::Uuid::nil(), "select count(*) = 1 from currant.environments where $1 is not null").await?;
     // Grants are read anew every second.
     let granted = json!({"REGION": "eu"});
     for _ in 0..300 {
@@ -61,12 +68,29 @@ async fn nothing_is_granted_unless_it_was_granted() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_workflow_stays_in_the_environment_that_it_began_in_and_the_next_one_begins_in_the_new_one() -> Result<()> {
+    let stack = Stack::new().await;
+    let _worker = stack.keeping_worker(&[("CURRANT_WORKER_RESIDENT_COUNT", "0")])?;
+    stack.deploy_with(&behaviours(), &["--env", "BRANCH=first"]).await?;
+    let id = stack.start("nondeterministic", json!(1_500)).await?;
+    stack.until_status(id, "suspended").await?;
+
+    stack.deploy_with(&behaviours(), &["--env", "BRANCH=other"]).await?;
+    let ended = stack.ended(id).await?;
+    assert_eq!((ended.status.as_str(), &ended.result), ("completed", &json!("first")), "it is replayed in its own");
+    let seen = json!({"BRANCH": "other"});
+    while stack.result("read_environment", json!(null)).await? != seen {}
+    assert_eq!(stack.result("nondeterministic", json!(0)).await?, json!("other"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_run_that_diverges_fails_with_both_sides_and_can_be_retried_once_that_is_mended() -> Result<()> {
     let (stack, worker) = Stack::with_behaviours().await?;
     let id = stack.start("nondeterministic", json!(1_500)).await?;
     stack.until_status(id, "suspended").await?;
     worker.kill()?;
-    sqlx::query("insert into currant.grants values ('behaviours', 'env', 'BRANCH', 'other')").execute(stack.pool()).await?;
+    sqlx::query(OTHER_ENVIRONMENT).bind(id).bind(r#"{"BRANCH": "other"}"#).execute(stack.pool()).await?;
     let worker = stack.worker()?;
     let ended = stack.ended(id).await?;
     assert_eq!((ended.status.as_str(), ended.failure["code"].as_str()), ("failed", Some("nondeterminism")));
@@ -77,7 +101,7 @@ async fn a_run_that_diverges_fails_with_both_sides_and_can_be_retried_once_that_
     let entries = stack.journal(id).await?;
 
     worker.kill()?;
-    sqlx::query("delete from currant.grants").execute(stack.pool()).await?;
+    sqlx::query("update currant.outcomes set environment = 0 where id = $1").bind(id).execute(stack.pool()).await?;
     sqlx::query("select currant.retry($1)").bind(id).execute(stack.pool()).await?;
     let _worker = stack.worker()?;
     assert_eq!(stack.ended(id).await?.status, "completed");

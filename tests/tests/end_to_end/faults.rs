@@ -1,9 +1,10 @@
 //! What breaks around a worker: the server, its connections, its clock, its transactions. Workers that die or stall are in `crashes`.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use currant_tests::{OwnServer, Stack, behaviours, library};
+use currant_tests::{OwnServer, Stack, behaviours, guest, library};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
@@ -162,7 +163,7 @@ async fn a_batch_with_bad_rows_is_halved_until_they_are_alone() -> Result<()> {
 #[tokio::test]
 async fn a_worker_whose_clock_is_a_day_wrong_decides_nothing_by_it() -> Result<()> {
     const DAY_MS: i64 = 24 * 3_600_000;
-    let shim = library("wrong_clock")?;
+    let shim = library("faulty_libc")?;
     for wrong_by in [DAY_MS, -DAY_MS] {
         let stack = Stack::new().await;
         let seconds = (wrong_by / 1_000).to_string();
@@ -266,4 +267,41 @@ async fn a_second_signal_ends_a_worker_at_once_and_loses_nothing() -> Result<()>
     let ended = stack.ended(id).await?;
     ensure!(ended.status == "completed", "{ended:?}");
     stack.until(endless, "select run > 1 and attempt = 1 from currant.running where id = $1").await
+}
+
+/// Its disk is full: it compiles at each start, and says why. What is in the cache is whole, or is not there.
+#[tokio::test]
+async fn a_full_disk_costs_the_cache_of_compiled_code_and_nothing_else() -> Result<()> {
+    let (stack, cache) = (Stack::new().await, tempfile::tempdir()?);
+    let elsewhere = stack.worker()?;
+    stack.deploy(&guest("bench")).await?;
+    elsewhere.stop().await?;
+
+    let (shim, folder) = (library("faulty_libc")?, cache.path().to_str().context("UTF-8")?);
+    let full = [("XDG_CACHE_HOME", folder), ("LD_PRELOAD", shim.to_str().context("UTF-8")?), ("FULL_DISK", folder)];
+    for _ in 0..2 {
+        let worker = stack.limited_worker(&full)?;
+        assert_eq!(stack.run("noop", json!(null)).await?.status, "completed");
+        worker.says("compiled code cannot be kept").await?;
+        worker.says("No space left on device").await?;
+        assert_eq!(files(cache.path())?, Vec::<PathBuf>::new());
+        worker.stop().await?;
+    }
+    let _worker = stack.limited_worker(&full[..1])?;
+    assert_eq!(stack.run("noop", json!(null)).await?.status, "completed");
+    assert_eq!(files(cache.path())?.len(), 1, "there is room again");
+    Ok(())
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => found.extend(files(&entry.path())?),
+            false => found.push(entry.path()),
+        }
+    }
+    Ok(found)
 }

@@ -191,3 +191,28 @@ async fn a_value_that_is_too_large_is_refused_where_it_is_sent() -> Result<()> {
     stack.start("echo", json!("x".repeat(bytes as usize - 2))).await?;
     Ok(())
 }
+
+/// A worker claims ahead at the pace of what it has just run. When slow work follows, what it has claimed and cannot begin is given back.
+#[tokio::test]
+async fn what_was_claimed_ahead_and_finds_no_slot_is_given_back_and_has_lost_no_attempt() -> Result<()> {
+    let stack = Stack::new().await;
+    let _worker = stack.worker_that(&["--lease", "30s", "--slots", "1"], &[])?;
+    stack.deploy(&behaviours()).await?;
+    // Nothing begins before all is there, so that there is no pause between the quick ones and the slow ones.
+    sqlx::query("select currant.configure_queue('mixed', paused => true)").execute(stack.pool()).await?;
+    sqlx::query("select currant.enqueue_many('echo', array_fill('1'::json, array[3000]), queue => 'mixed')")
+        .execute(stack.pool())
+        .await?;
+    let slow: Vec<Uuid> =
+        sqlx::query_scalar("select currant.enqueue_many('sleep', array_fill('3600000'::json, array[200]), queue => 'mixed')")
+            .fetch_one(stack.pool())
+            .await?;
+    sqlx::query("select currant.resume_queue('mixed')").execute(stack.pool()).await?;
+    stack.until_status(slow[0], "running").await?;
+    stack.until(slow[1], "select exists (select from currant.ready where run > 0) and $1 is not null").await?;
+    stack.until(slow[1], "select count(*) = 1 and $1 is not null from currant.running").await?;
+    let attempts: i64 =
+        sqlx::query_scalar("select count(*) from currant.ready where attempt <> 1").fetch_one(stack.pool()).await?;
+    assert_eq!(attempts, 0);
+    Ok(())
+}

@@ -6,6 +6,7 @@ use anyhow::Result;
 use currant_tests::{Stack, WorkerProcess, behaviours};
 use serde_json::json;
 use sqlx::Executor;
+use uuid::Uuid;
 
 /// Two workers, and the guest with all behaviours.
 async fn two_workers(stack: &Stack) -> Result<[WorkerProcess; 2]> {
@@ -157,5 +158,43 @@ async fn schedules_fire_and_what_is_old_is_deleted() -> Result<()> {
     stack.database.clock().advance(Duration::from_secs(60)).await;
     stack.until(old, "select count(*) = 1 from currant.executions where 'schedule:minutely' = any (tags) and status = 'completed' and id <> $1").await?;
     stack.until(old, "select not exists (select from currant.requests where id = $1)").await?;
+    Ok(())
+}
+
+/// One is paused, one may start one in an hour, one is full, and one has a line that takes the worker long to work off: the others notice none
+/// of it.
+#[tokio::test]
+async fn nothing_that_a_queue_does_delays_the_ninety_six_others() -> Result<()> {
+    let stack = Stack::new().await;
+    let _worker = stack.worker_that(&["--lease", "30s", "--slots", "8"], &[])?;
+    stack.deploy(&behaviours()).await?;
+    let full = sqlx::query_scalar("select id from currant.enqueue('sleep', '3600000', queue => 'full')");
+    let full: Uuid = full.fetch_one(stack.pool()).await?;
+    stack.until_status(full, "running").await?;
+    sqlx::raw_sql(
+        "select currant.configure_queue('paused', paused => true), currant.configure_queue('limited', rate_limit => '1/hour'),
+                currant.configure_queue('full', concurrency => 1);
+         select currant.enqueue_many('echo', array_fill('1'::json, array[100]), queue => name)
+         from unnest(array['paused', 'limited', 'full']) as name;
+         select currant.enqueue_many('echo', array_fill('1'::json, array[30000]), queue => 'long')",
+    )
+    .execute(stack.pool())
+    .await?;
+    stack.until(full, "select $1 is not null and exists (select from currant.outcomes)").await?;
+    let others: Vec<Uuid> = sqlx::query_scalar(
+        "select asked.id from generate_series(1, 96) as number,
+                lateral currant.enqueue('echo', '1', queue => 'other-' || number) as asked",
+    )
+    .fetch_all(stack.pool())
+    .await?;
+    for id in others {
+        assert_eq!(stack.ended(id).await?.status, "completed");
+    }
+    let waiting: Vec<(String, i64)> =
+        sqlx::query_as("select queue, least(count(*), 99) from currant.ready group by queue order by queue")
+            .fetch_all(stack.pool())
+            .await?;
+    let expected = ["full", "limited", "long", "paused"].map(|queue| (queue.to_owned(), 99)).to_vec();
+    assert_eq!(waiting, expected, "the others were done before the long line was");
     Ok(())
 }

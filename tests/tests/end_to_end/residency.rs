@@ -147,11 +147,11 @@ async fn a_shutdown_drops_them_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_whose_module_may_touch_something_else_now_is_replayed() -> Result<()> {
+async fn one_whose_module_may_call_somebody_else_now_is_replayed() -> Result<()> {
     let (stack, worker) = stack_keeping(&[]).await?;
     let id = stack.start("wait_signal", json!("go")).await?;
     until_resident(&stack, id).await?;
-    stack.deploy_with(&behaviours(), &["--env", "WORD=other"]).await?;
+    stack.deploy_with(&behaviours(), &["--allow-http", "localhost:1"]).await?;
     // What was granted a second ago may still be believed.
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     stack.signal(id, "go", json!(1)).await?;

@@ -41,7 +41,9 @@ impl Ends {
 
 /// Ends tasks that concern nobody else's rows. Answers those that are written.
 pub(super) async fn end_alone(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<PgRow>, Error> {
-    let ends = Ends::of(batch)?;
+    let mut batch: Vec<&Activation> = batch.iter().collect();
+    batch.sort_unstable_by_key(|of| of.id);
+    let ends = Ends::of(batch.iter().copied())?;
     let written = sqlx::query(sql::COMMIT_END_ALONE)
         .bind(ends.ids)
         .bind(batch.iter().map(|of| of.run).collect::<Vec<_>>())

@@ -86,7 +86,8 @@ pub(super) async fn pin_and_publish(connection: &mut PgConnection, batch: &Batch
     }
     sqlx::query(sql::COMMIT_PIN_AND_PUBLISH)
         .bind(changed.iter().map(|(of, _)| of.id).collect::<Vec<_>>())
-        .bind(changed.iter().map(|(_, writes)| writes.pin.map(|digest| digest.as_bytes().to_vec())).collect::<Vec<_>>())
+        .bind(changed.iter().map(|(_, writes)| writes.pin.map(|pin| pin.digest.as_bytes().to_vec())).collect::<Vec<_>>())
+        .bind(changed.iter().map(|(_, writes)| writes.pin.map(|pin| pin.environment)).collect::<Vec<_>>())
         .bind(changed.iter().map(|(_, writes)| writes.publish.clone()).collect::<Vec<_>>())
         .bind(changed.iter().map(|(_, writes)| writes.warning.as_deref()).collect::<Vec<_>>())
         .execute(connection)

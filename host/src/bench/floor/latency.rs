@@ -4,21 +4,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use currant_core::ids::{Digest, WorkerId};
+use sqlx::Row;
 use sqlx::postgres::PgListener;
-use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::super::database::Database;
 use super::super::load::ORDER;
-use super::CLAIM;
+use super::Claims;
 
 const ENQUEUE: &str = include_str!("../queries/floor_enqueue_one.sql");
 const FINISH: &str = include_str!("../queries/floor_finish_one.sql");
 const RESULT: &str = include_str!("../queries/floor_result.sql");
 
-/// The times from the start to the result of so many tasks, one after the other. The claim need not be durable: one that is lost is
-/// claimed again.
+/// The times from the start to the result of so many tasks, one after the other.
 pub(in super::super) async fn start_to_result(database: &Database, count: u32, pause: Duration) -> Result<Vec<Duration>> {
     let mut ready = PgListener::connect_with(&database.floor).await?;
     ready.listen("currant_bench_ready").await?;
@@ -26,16 +25,11 @@ pub(in super::super) async fn start_to_result(database: &Database, count: u32, p
     ended.listen("currant_bench_ended").await?;
     let pool = database.floor.clone();
     let worker = AbortOnDropHandle::new(tokio::spawn(async move {
-        let (id, digest) = (WorkerId::random(), Digest::of(b"the floor runs nothing"));
+        let mut claims = Claims::new(WorkerId::random(), Digest::of(b"the floor runs nothing"));
         let mut connection = pool.acquire().await?;
         loop {
             ready.recv().await?;
-            let mut claim = connection.begin().await?;
-            claim.execute(AssertSqlSafe("set local synchronous_commit = off")).await?;
-            let claimed =
-                sqlx::query(CLAIM).bind(id).bind(1_i64).bind(digest.as_bytes().as_slice()).fetch_all(&mut *claim).await?;
-            claim.commit().await?;
-            for row in claimed {
+            for row in claims.next(&mut *connection, 1).await? {
                 let (id, run): (Uuid, i32) = (row.try_get("id")?, row.try_get("run")?);
                 sqlx::query(FINISH).bind(id).bind(run).execute(&mut *connection).await?;
             }

@@ -8,14 +8,14 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::super::load::ORDER;
-use super::{CLAIM, Writer};
+use super::{BATCH, Claims, Writer};
 
 const ENQUEUE: &str = include_str!("../queries/floor_enqueue_tasks.sql");
 const FINISH: &str = include_str!("../queries/floor_finish.sql");
 
 /// Two connections: while one waits for its commit, the other one works.
 const CONNECTIONS: usize = 2;
-const BATCH: usize = 500;
+const SUPPLY: usize = 500;
 const PENDING: i64 = 5_000;
 
 /// Runs for ever.
@@ -37,9 +37,9 @@ pub(super) async fn run(writer: &Writer, supplied: bool) -> Result<()> {
 async fn supply(writer: &Writer, pending: &AtomicI64) -> Result<()> {
     loop {
         if pending.load(Ordering::Relaxed) < PENDING {
-            let ids: Vec<Uuid> = (0..BATCH).map(|_| Uuid::now_v7()).collect();
+            let ids: Vec<Uuid> = (0..SUPPLY).map(|_| Uuid::now_v7()).collect();
             sqlx::query(ENQUEUE).bind(ids).bind(ORDER).execute(&writer.pool).await?;
-            pending.fetch_add(BATCH as i64, Ordering::Relaxed);
+            pending.fetch_add(SUPPLY as i64, Ordering::Relaxed);
         } else {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -47,11 +47,9 @@ async fn supply(writer: &Writer, pending: &AtomicI64) -> Result<()> {
 }
 
 async fn consume(writer: &Writer, pending: &AtomicI64) -> Result<()> {
-    // A batch is what a worker's slots are shared by: half of them are claimed while the other half ends.
-    let batch = i64::from(writer.slots.div_ceil(CONNECTIONS as u32));
+    let mut claims = Claims::new(writer.worker, writer.digest);
     loop {
-        let claim = sqlx::query(CLAIM).bind(writer.worker).bind(batch).bind(writer.digest.as_bytes().as_slice());
-        let claimed = claim.fetch_all(&writer.pool).await?;
+        let claimed = claims.next(&writer.pool, BATCH as i64).await?;
         if claimed.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;

@@ -11,14 +11,11 @@ use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
 use super::super::load::TEN;
-use super::{CLAIM, Writer};
+use super::{BATCH, Claims, Writer};
 
 const ENQUEUE: &str = include_str!("../queries/floor_enqueue_workflows.sql");
 const COMMIT_STEPS: &str = include_str!("../queries/floor_commit_steps.sql");
 const COMMIT_TASKS: &str = include_str!("../queries/floor_commit_tasks.sql");
-
-/// What shares a transaction, as in the worker's committer.
-const BATCH: usize = 256;
 
 /// What is claimed, and what it has come to.
 struct Claimed {
@@ -145,12 +142,12 @@ impl Flow {
 }
 
 async fn claim(writer: &Writer, flow: &Flow, sender: mpsc::UnboundedSender<Claimed>) -> Result<()> {
+    let mut claims = Claims::new(writer.worker, writer.digest);
     loop {
         let free = flow.free.load(Ordering::Relaxed);
         let mut found = 0;
         if free > 0 {
-            let claim = sqlx::query(CLAIM).bind(writer.worker).bind(free).bind(writer.digest.as_bytes().as_slice());
-            let rows = claim.fetch_all(&writer.pool).await?;
+            let rows = claims.next(&writer.pool, free).await?;
             found = rows.len() as i64;
             flow.free.fetch_sub(found, Ordering::Relaxed);
             for row in rows {

@@ -68,13 +68,19 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Tasks in a hundred queues of different priorities, of which one is paused: while that is empty, and while it is full.
+    /// Tasks in a hundred queues of different priorities, of which one is paused: while that is empty, while it is full, and while it is not
+    /// paused any more, and the worker is busy with it.
     pub(super) async fn many_queues(&self, report: &mut Report) -> Result<()> {
         let full = "queue-0";
         self.database.empty().await?;
-        for (pending, name) in [(0, "empty".into()), (self.args.backlog, format!("has {} pending", self.args.backlog))] {
-            say(&format!("measuring {QUEUES} queues, one paused that {name}"));
-            sqlx::query(CONFIGURE_QUEUE).bind(full).bind(true).execute(&self.database.client).await?;
+        let backlog = self.args.backlog;
+        for (pending, paused, name) in [
+            (0, true, "empty and paused".into()),
+            (backlog, true, format!("paused with {backlog} pending")),
+            (0, false, format!("worked off with {backlog} pending")),
+        ] {
+            say(&format!("measuring {QUEUES} queues, one {name}"));
+            sqlx::query(CONFIGURE_QUEUE).bind(full).bind(paused).execute(&self.database.client).await?;
             self.in_bulk(pending, |count, after| sqlx::query(BACKLOG).bind(count).bind(after).bind("noop").bind(full)).await?;
             let worker = self.workers(&[self.worker()]).await?;
             let client = Client::new(self.database.client.clone());
@@ -85,7 +91,7 @@ impl Bench<'_> {
             // Each queue exists once something was asked of it.
             self.start_and_wait(&client, QUEUES as u32, in_turn).await?;
             let times = self.start_and_wait(&client, self.count(), in_turn).await?;
-            report.latency.push(Latency::of(&format!("start → result, {QUEUES} queues, one paused that {name}"), times));
+            report.latency.push(Latency::of(&format!("start → result, {QUEUES} queues, one {name}"), times));
             worker.stop().await?;
         }
         self.database.empty().await

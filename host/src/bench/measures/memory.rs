@@ -100,6 +100,7 @@ impl Bench<'_> {
         let began = Instant::now();
         while sqlx::query_scalar::<_, i64>(count).fetch_one(&self.database.client).await? != wanted as i64 {
             worker.check()?;
+            self.none_has_failed().await?;
             ensure!(began.elapsed() < PATIENCE, "the workflows do not come to where they should");
             tokio::time::sleep(look_every).await;
         }

@@ -68,6 +68,7 @@ impl Bench<'_> {
         }
         let from = self.epoch().await? + WARM_UP;
         tokio::time::sleep(Duration::from_secs_f64(WARM_UP + seconds)).await;
+        let changed = self.epoch().await?;
         let raised = limit(RAISED).await?;
         tokio::time::sleep(Duration::from_secs_f64(watched)).await;
         let lowered = limit(LOWERED).await?;
@@ -77,7 +78,7 @@ impl Bench<'_> {
         workers.stop().await?;
 
         let claims = self.claims().await?;
-        let constant: Vec<f64> = claims.iter().copied().filter(|at| *at < raised).collect();
+        let constant: Vec<f64> = claims.iter().copied().filter(|at| *at < changed).collect();
         let delivered = constant.iter().filter(|at| (from..from + seconds).contains(*at)).count();
         Ok(RateLimited {
             workers: u32::try_from(count)?,

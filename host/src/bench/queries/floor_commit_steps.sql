@@ -18,5 +18,5 @@ with appended as (
     where running.id = ending.id
     returning running.id, running.attempt, running.run, running.worker_id, running.digest, running.claimed_at
 )
-insert into currant.outcomes (id, status, kind, result, attempt, run, worker_id, digest, chain, started_at)
-select id, 'completed', 'workflow', 'null', attempt, run, worker_id, digest, 1, claimed_at from released;
+insert into currant.outcomes (id, status, kind, result, attempt, run, worker_id, digest, environment, chain, started_at)
+select id, 'completed', 'workflow', 'null', attempt, run, worker_id, digest, 0, 1, claimed_at from released;

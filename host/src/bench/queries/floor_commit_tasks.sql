@@ -47,5 +47,7 @@ with appended as (
     where running.id = ending.id
     returning running.id, ending.kind, running.attempt, running.run, running.worker_id, running.digest, running.claimed_at
 )
-insert into currant.outcomes (id, status, kind, result, attempt, run, worker_id, digest, chain, started_at)
-select id, 'completed', kind, 'null', attempt, run, worker_id, digest, case kind when 'workflow' then 1 end, claimed_at from released;
+insert into currant.outcomes (id, status, kind, result, attempt, run, worker_id, digest, environment, chain, started_at)
+select id, 'completed', kind, 'null', attempt, run, worker_id, digest, case kind when 'workflow' then 0 end,
+       case kind when 'workflow' then 1 end, claimed_at
+from released;

@@ -1,7 +1,4 @@
-//! A wall clock that is wrong by `WRONG_CLOCK_BY` seconds, for a process that loads this by `LD_PRELOAD`. Its monotonic clock is left alone,
-//! as that of a machine whose date is wrong.
-
-#![expect(unsafe_code, reason = "it takes the place of a function of the C library")]
+//! A wall clock that is wrong by `WRONG_CLOCK_BY` seconds. The monotonic clock is left alone, as that of a machine whose date is wrong.
 
 use std::sync::OnceLock;
 
@@ -13,7 +10,7 @@ static SECONDS: OnceLock<libc::time_t> = OnceLock::new();
 ///
 /// That of `clock_gettime(3)`: `time` must be valid for writes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> libc::c_int {
+pub(crate) unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> libc::c_int {
     // SAFETY: the arguments are those of the caller, who keeps the same promise.
     let result = unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) };
     if result == 0 && clock == libc::CLOCK_REALTIME {
