@@ -115,7 +115,9 @@ async fn a_resident_that_was_overtaken_elsewhere_is_not_used() -> Result<()> {
     first.signal("CONT")?;
     stack.signal(id, "go", json!(2)).await?;
     assert_eq!(stack.ended(id).await?.result, json!([1, 2]));
-    assert_eq!(resumed(&first), 0, "what it remembered was out of date");
+    // A claim that was on its way when it was stopped was taken over: when it wakes it may still believe it, and cannot write anything.
+    let overtaken: i64 = stack.value(id, "select count(*) from currant.attempts where id = $1").await?;
+    assert!(resumed(&first) as i64 <= overtaken, "what it remembered was out of date");
     Ok(())
 }
 
