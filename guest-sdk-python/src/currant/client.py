@@ -110,7 +110,9 @@ def _enqueue_many(function: Function[..., Any] | str, inputs: Iterable[Any], opt
     name, encode = _inputs(function)
     texts = [encode(input if isinstance(input, tuple) else (input,)) for input in inputs]
     said, parameters = _options(**options)
-    return _Statement(f"select unnest(currant.enqueue_many(%s, %s::text[]::json[], {said}))", (name, texts, *parameters))
+    return _Statement(
+        f"select unnest(currant.enqueue_many(%s, %s::text[]::json[], {said}))", (name, texts, *parameters)
+    )
 
 
 def _inputs(function: Function[..., Any] | str) -> tuple[str, Callable[[tuple[Any, ...]], str]]:

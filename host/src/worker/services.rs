@@ -77,8 +77,12 @@ pub(crate) struct Services {
     pub(crate) residents: Residents,
     /// Every run, until it has written its fate.
     pub(crate) runs: TaskTracker,
-    grants: Mutex<HashMap<(String, Option<EnvironmentId>), (Instant, Arc<Grants>)>>,
+    /// By module and environment: since when, and what.
+    grants: Mutex<HashMap<Granting, (Instant, Arc<Grants>)>>,
 }
+
+/// A module, and the environment that a run of it is pinned to.
+type Granting = (String, Option<EnvironmentId>);
 
 impl Services {
     pub(crate) fn new(
