@@ -147,6 +147,8 @@ create table currant.outcomes (
     constraint outcome_result_of_completed check ((status = 'completed') = (result is not null)),
     constraint outcome_failure_of_others check ((status <> 'completed') = (failure is not null))
 );
+create index outcomes_in_environment on currant.outcomes (environment) where environment > 0 and status <> 'completed';
+comment on index currant.outcomes_in_environment is 'whether an environment is still needed';
 comment on table currant.outcomes is 'How it ended; the primary key says that nothing ends twice. Inserted at the end; retry moves it to attempts; deleted by retention.';
 
 create table currant.attempts (

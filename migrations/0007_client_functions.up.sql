@@ -136,12 +136,13 @@ declare
     together text;
     risky boolean;
 begin
-    -- What check_value refuses is long, has an escape \u, or a number with an exponent: to look for that costs half as much as to parse.
+    -- What check_value refuses is long, as a number of more than 16383 digits behind its point, has an escape \u, or a number with an
+    -- exponent: to look for that costs half as much as to parse.
     risky := pg_column_size(inputs) > 1000000;
     if not risky then
         together := array_to_string(inputs, ' ');
         risky := together like '%\\u%' or together ~ '[0-9][eE]'
-                 or octet_length(together) > 100000 and exists (select from unnest(inputs) as input where octet_length(input::text) > 100000);
+                 or octet_length(together) > 16000 and exists (select from unnest(inputs) as input where octet_length(input::text) > 16000);
     end if;
     if risky then
         perform currant.check_value(input, 'the input') from unnest(inputs) as input;

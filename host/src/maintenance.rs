@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::error::causes;
-use crate::schedules;
 use crate::worker::Services;
 
 /// How often to look whether there is anything to do; sooner when something is known to be due.
@@ -79,9 +78,11 @@ async fn pass(services: &Services) -> Result<bool, currant_core::Error> {
     if todo.undecided {
         services.deployments.notify_one();
     }
-    let fired = todo.scheduled && schedules::fire(services).await?;
-    // After a full pass there may be more, and after a schedule has fired its next time is another one.
-    let next = if fired || done >= LIMIT as u64 { Some(Duration::ZERO) } else { todo.next };
+    if todo.scheduled {
+        services.schedules.notify_one();
+    }
+    // After a full pass there may be more.
+    let next = if done >= LIMIT as u64 { Some(Duration::ZERO) } else { todo.next };
     if let Some(next) = next {
         services.due.expect_in(next);
     }

@@ -46,6 +46,7 @@ use crate::maintenance;
 use crate::outage::Outage;
 use crate::retention;
 use crate::runtime::Runtime;
+use crate::schedules;
 
 /// A worker process: claims and runs executions until it is told to stop.
 pub struct Worker {
@@ -93,6 +94,7 @@ impl Worker {
         loops.spawn(hints::listen_until(services.clone(), stop.clone()));
         loops.spawn(deployments::decide_until(services.clone(), stop.clone()));
         loops.spawn(maintenance::run_until(services.clone(), stop.clone()));
+        loops.spawn(schedules::fire_until(services.clone(), stop.clone()));
         if !settled {
             loops.spawn(queue_settings::apply_until(services.clone(), stop.clone()));
         }

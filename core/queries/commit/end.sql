@@ -1,10 +1,13 @@
 -- $1 executions · $2 statuses · $3 results · $4 failures · $5 the time of this commit. Answers those that are workflows.
 with ending as (
-    select * from unnest($1::uuid[], $2::text[], $3::json[], $4::json[]) as ending (id, status, result, failure)
+    select ending.*, held.place
+    from unnest($1::uuid[], $2::text[], $3::json[], $4::json[]) as ending (id, status, result, failure)
+    -- A probe for each, whatever the planner believes of the table. The fence has locked them: they stay where they are.
+    cross join lateral (select running.ctid as place from currant.running where running.id = ending.id offset 0) as held
 ), released as (
     delete from currant.running
     using ending
-    where running.id = ending.id
+    where running.ctid = ending.place
     returning running.*, ending.status, ending.result, ending.failure
 ), ended as (
     insert into currant.outcomes

@@ -6,14 +6,16 @@ with wanting as (
     from unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::integer[], $5::uuid[])
          as asked (id, until, new_timer_ms, seen, resident_on)
 ), idle as (
-    select wanting.*
+    select wanting.*, held.place
     from wanting
+    -- As in `end`.
+    cross join lateral (select running.ctid as place from currant.running where running.id = wanting.id offset 0) as held
     where (until is null or until > currant.now())
       and not exists (select from currant.inbox where inbox.workflow_id = wanting.id and inbox.arrival > wanting.seen)
 ), released as (
     delete from currant.running
     using idle
-    where running.id = idle.id
+    where running.ctid = idle.place
     returning running.id, running.run, running.attempt, running.forgiven, running.deadline
 )
 update currant.workflows workflow

@@ -58,13 +58,14 @@ with recursive clock as materialized (
     from level
     join budget on budget.queue = level.queue
     cross join lateral (
-        select ready.id, ready.queue, ready.priority, ready.run_at, ready.concurrency_key as key, ready.resumes
+        select ready.ctid as place, ready.id, ready.queue, ready.priority, ready.run_at, ready.concurrency_key as key, ready.resumes
         from currant.ready
         where ready.queue = level.queue and ready.priority = level.priority and not ready.resumes
+          -- What a limit per key has held back stands before what was claimed last.
           and ready.run_at >= coalesce(
               (select known.since
                from unnest($6::text[], $7::smallint[], $8::timestamptz[]) as known (queue, priority, since)
-               where known.queue = level.queue and known.priority = level.priority), '-infinity')
+               where known.queue = level.queue and known.priority = level.priority and budget.per_key is null), '-infinity')
           and ready.run_at <= currant.now()
         order by ready.run_at, ready.id
         limit case when budget.per_key is null then least($2, budget.whole, budget.free) else $2 + 1000 end
@@ -103,7 +104,7 @@ with recursive clock as materialized (
     select due.*
     from key
     cross join lateral (
-        select ready.id, ready.queue, ready.priority, ready.run_at, ready.concurrency_key as key, ready.resumes
+        select ready.ctid as place, ready.id, ready.queue, ready.priority, ready.run_at, ready.concurrency_key as key, ready.resumes
         from currant.ready
         where ready.queue = key.queue and ready.concurrency_key = key.key and ready.run_at <= currant.now() and not ready.resumes
         order by ready.priority desc, ready.run_at, ready.id
@@ -117,7 +118,7 @@ with recursive clock as materialized (
     select due.*
     from budget
     cross join lateral (
-        select ready.id, ready.queue, ready.priority, ready.run_at, ready.concurrency_key as key, ready.resumes
+        select ready.ctid as place, ready.id, ready.queue, ready.priority, ready.run_at, ready.concurrency_key as key, ready.resumes
         from currant.ready
         where ready.queue = budget.queue and ready.resumes and ready.run_at <= currant.now()
           and (ready.resident_on is null or ready.resident_on = $3
@@ -137,7 +138,7 @@ with recursive clock as materialized (
     from (select * from fresh union all select * from begun) as due
     join budget on budget.queue = due.queue and budget.per_key is null
     union all
-    select keyed.id, keyed.queue, keyed.priority, keyed.run_at, keyed.key, keyed.resumes
+    select keyed.place, keyed.id, keyed.queue, keyed.priority, keyed.run_at, keyed.key, keyed.resumes
     from keyed
     join budget on budget.queue = keyed.queue
     left join busy on busy.queue = keyed.queue and busy.key = keyed.key
@@ -153,18 +154,18 @@ with recursive clock as materialized (
     join budget on budget.queue = line.queue
     where line.resumes or budget.whole is null or line.first_claims <= budget.whole
 ), allowed as (
-    select affordable.id
+    select affordable.place
     from affordable
     join budget on budget.queue = affordable.queue
     where budget.free is null or affordable.place_in_queue <= budget.free
-    -- As in the claim: all queues have their turn.
+    -- All queues have their turn, as in the claim; what is more urgent counts among the turns of its queue.
     order by affordable.priority desc, affordable.place_in_queue, random()
     limit $2
 ), mine as materialized (
-    -- What is being cancelled at this moment is left to that.
-    select ready.id, ready.queue, ready.resumes
+    -- What is being cancelled at this moment is left to that. Where the row lies was just read, and once it is locked it stays there.
+    select ready.ctid as place, ready.queue, ready.resumes
     from currant.ready
-    join allowed on allowed.id = ready.id
+    join allowed on allowed.place = ready.ctid
     for update of ready skip locked
 ), taken as materialized (
     select budget.*, sum.chosen, sum.first_claims
@@ -180,7 +181,7 @@ with recursive clock as materialized (
     where bucket.queue = taken.queue and taken.first_claims > 0
 )
 select taken.queue, clock.at,
-       array(select mine.id from mine where mine.queue = taken.queue) as ids,
+       array(select mine.place::text from mine where mine.queue = taken.queue) as places,
        case
            when taken.paused_until > clock.at then ceil(extract(epoch from taken.paused_until - clock.at) * 1000)::bigint
            when taken.tokens - taken.first_claims < 1

@@ -1,5 +1,5 @@
 -- $1 worker · $2 queues, or null for all of them · $3 how many · $4 how long, in milliseconds, a woken workflow is left to the worker that
--- keeps it in memory · $5 executions of queues with limits that were chosen before, and locked, in this transaction · $6 the time at
+-- keeps it in memory · $5 where executions of queues with limits lie that were chosen before, and locked, in this transaction · $6 the time at
 -- which they were chosen; null is now · $7 queues, $8 priorities and $9 times: look there only, and from these times on; null looks everywhere
 -- Answers at least one row: how many were found, in how many milliseconds the next one can be claimed, the queues and priorities in which
 -- something waits, the queues with limits in which something waits, and each that was claimed; a worker without a lease finds none. Queues
@@ -65,11 +65,11 @@ with recursive level as (
         ) as begun
         union all
         select due.*
-        from unnest($5::uuid[]) as chosen (id)
+        from unnest($5::text[]) as chosen (place)
         cross join lateral (
             select ready.ctid as place, ready.id, ready.priority, ready.run_at, 1 as turn
             from currant.ready
-            where ready.id = chosen.id
+            where ready.ctid = chosen.place::tid
             offset 0
         ) as due
     ) as found
@@ -156,6 +156,6 @@ from found
 cross join (select array_agg(queue) as queues, array_agg(priority) as priorities from level where priority is not null) as level
 -- A claim alone need not wait for the disk: one that a crash undoes is made again, and whatever its run writes makes it durable first. What
 -- took tokens stays taken.
-cross join (select case when $5::uuid[] is null then set_config('synchronous_commit', 'off', true) end) as in_no_hurry
+cross join (select case when $5::text[] is null then set_config('synchronous_commit', 'off', true) end) as in_no_hurry
 left join known on true
 order by known.priority desc, known.run_at, known.id;

@@ -6,4 +6,4 @@ where exists (select from currant.environments later
                 and later.granted_at <= currant.now() - interval '1 day')
   and not exists (select from currant.workflows workflow where workflow.environment = former.id)
   and not exists (select from currant.outcomes outcome
-                  where outcome.environment = former.id and outcome.status <> 'completed');
+                  where outcome.environment = former.id and outcome.environment > 0 and outcome.status <> 'completed');

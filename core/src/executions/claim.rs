@@ -163,7 +163,7 @@ pub async fn claim(
         .bind(queues)
         .bind(i64::from(slots))
         .bind(LEFT_TO_RESIDENT.as_millis() as i64)
-        .bind(None::<Vec<ExecutionId>>)
+        .bind(None::<Vec<String>>)
         .bind(None::<DateTime<Utc>>)
         .bind(look.queues())
         .bind(look.priorities())
@@ -216,9 +216,9 @@ pub async fn claim_limited(
         .bind(look.times())
         .fetch_all(&mut *transaction)
         .await?;
-    let mut ids: Vec<ExecutionId> = Vec::new();
+    let mut places: Vec<String> = Vec::new();
     for row in &chosen {
-        let of_queue: Vec<ExecutionId> = row.try_get("ids")?;
+        let of_queue: Vec<String> = row.try_get("places")?;
         let held_ms: Option<i64> = row.try_get("held_ms")?;
         let held = match held_ms {
             Some(held_ms) => Some(sql::duration(held_ms)),
@@ -228,9 +228,9 @@ pub async fn claim_limited(
         if let Some(held) = held {
             claims.held_back.push((row.try_get("queue")?, held));
         }
-        ids.extend(of_queue);
+        places.extend(of_queue);
     }
-    let Some(first) = chosen.first().filter(|_| !ids.is_empty()) else {
+    let Some(first) = chosen.first().filter(|_| !places.is_empty()) else {
         // Not left to the pool, which would let go of the locks in its own time.
         transaction.rollback().await?;
         return Ok(claims);
@@ -238,9 +238,9 @@ pub async fn claim_limited(
     let rows = sqlx::query(sql::EXECUTIONS_CLAIM)
         .bind(worker)
         .bind(Vec::<String>::new())
-        .bind(ids.len() as i64)
+        .bind(places.len() as i64)
         .bind(LEFT_TO_RESIDENT.as_millis() as i64)
-        .bind(ids)
+        .bind(places)
         .bind(first.try_get::<DateTime<Utc>, _>("at")?)
         .bind(None::<Vec<&str>>)
         .bind(None::<Vec<i16>>)

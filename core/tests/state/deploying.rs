@@ -356,6 +356,24 @@ async fn a_workflow_stays_in_the_environment_that_it_began_in_until_it_begins_an
 }
 
 #[tokio::test]
+async fn a_module_that_is_deleted_leaves_the_environments_in_which_something_could_be_retried() {
+    let world = World::new().await;
+    let environment = sqlx::query_scalar(
+        "insert into currant.environments (module, variables) values ('shop', '{\"MODE\": \"first\"}') returning id",
+    );
+    let environment: EnvironmentId = environment.fetch_one(world.pool()).await.unwrap();
+    let run = world.run("checkout").await;
+    let pin = run.digest.map(|digest| Pin { digest, environment });
+    let writes = WorkflowWrites { chain: run.chain, pin, entries: vec![entry(0)], ..Default::default() };
+    world.written(decides(&run, writes, Fate::GoesOn)).await;
+    world.written(fails(&run)).await;
+    modules::versions::delete(world.pool(), &shop(), None).await.unwrap();
+    assert_eq!(modules::grants(world.pool(), &shop(), Some(environment)).await.unwrap().grants.env["MODE"], "first");
+    let current = modules::grants(world.pool(), &shop(), None).await.unwrap();
+    assert!(current.environment != environment && current.grants.env.is_empty(), "it would begin anew: {current:?}");
+}
+
+#[tokio::test]
 async fn a_workflow_stays_on_its_version_through_any_number_of_deployments() {
     let world = World::empty().await;
     let version = |number: u32| Digest::of(format!("component shop {number}").as_bytes());

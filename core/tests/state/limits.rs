@@ -400,3 +400,28 @@ async fn sql_sets_every_limit_and_refuses_what_is_wrong() {
     assert_eq!(call("without => '{speed}'").await.unwrap_err(), "'speed' is not a setting of queues");
     assert_eq!(call("retention_failed => '-1 day'").await.unwrap_err(), "retention must not be negative");
 }
+
+/// What was held back stands before what was claimed last: a claim that looks from there on must not overlook it.
+#[tokio::test]
+async fn a_key_is_served_in_order_when_others_were_claimed_meanwhile() {
+    let world = World::new().await;
+    world.set("mail", &[("concurrency_per_key", "1")]).await;
+    let ada = [
+        world.start_keyed("mail", "ada").await,
+        world.start_keyed("mail", "ada").await,
+        world.start_keyed("mail", "ada").await,
+    ];
+    world.advance(10).await;
+    let bob = world.start_keyed("mail", "bob").await;
+    let late = world.start_keyed("mail", "ada").await;
+    let claims = claim_limited(world.pool(), world.worker, &["mail".into()], 10, &Look::Everywhere).await.unwrap().claimed;
+    assert_eq!(claims.iter().map(|run| run.id).collect::<Vec<_>>(), [ada[0], bob]);
+    let from_there = Look::From(vec![(("mail".into(), 0), claims[1].run_at)]);
+    let mut running = claims.into_iter().next().unwrap();
+    for expected in [ada[1], ada[2], late] {
+        world.written(completes(&running, "1")).await;
+        let claims = claim_limited(world.pool(), world.worker, &["mail".into()], 10, &from_there).await.unwrap().claimed;
+        assert_eq!(claims.iter().map(|run| run.id).collect::<Vec<_>>(), [expected]);
+        running = claims.into_iter().next().unwrap();
+    }
+}

@@ -91,6 +91,7 @@ async fn wrong_arguments_are_refused_with_what_is_wrong() {
     refused("select currant.enqueue_many('charge', array['1', '[2E+200000]']::json[])").await;
     refused("select currant.enqueue_many('charge', array['1', '[\"\\ud800\"]']::json[])").await;
     refused("select currant.enqueue_many('charge', array['1', repeat('9', 140000)]::json[])").await;
+    refused("select currant.enqueue('charge', ('[0.' || repeat('1', 16384) || ']')::json)").await;
     refused("select currant.enqueue_many('charge', '{}', retries => -1)").await;
 }
 

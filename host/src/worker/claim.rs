@@ -100,18 +100,16 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
 /// slots, it is their turn first the next time.
 async fn claim_and_start(services: &Arc<Services>, looks: &mut Looks) -> Result<Option<Duration>, currant_core::Error> {
     looks.levels.told(services.take_told());
-    // One look for both ways of claiming: each is to look everywhere now and then.
-    let look = looks.levels.look();
     let first = std::mem::take(&mut looks.turn);
     if !first.is_empty() {
-        claim_within_limits(services, &first, &look, &mut looks.levels).await?;
+        claim_within_limits(services, &first, &mut looks.levels).await?;
     }
     let wanted = services.wanted();
     if wanted == 0 {
         return Ok(None);
     }
     let queues = services.settings.queues.as_deref();
-    let began = Instant::now();
+    let (look, began) = (looks.levels.look(), Instant::now());
     let claims = claim(&services.pool, services.id, queues, wanted as u32, &look).await?;
     looks.levels.learn(began, wanted, &claims);
     let Claims { claimed, contended, next, limited, levels: _ } = claims;
@@ -130,7 +128,7 @@ async fn claim_and_start(services: &Arc<Services>, looks: &mut Looks) -> Result<
     if services.wanted() == 0 {
         looks.turn = open;
     } else if !open.is_empty() {
-        more |= claim_within_limits(services, &open, &look, &mut looks.levels).await?;
+        more |= claim_within_limits(services, &open, &mut looks.levels).await?;
     }
     if let Look::From(_) = look {
         // What it has overlooked is found by the next look everywhere.
@@ -143,12 +141,11 @@ async fn claim_and_start(services: &Arc<Services>, looks: &mut Looks) -> Result<
 async fn claim_within_limits(
     services: &Arc<Services>,
     queues: &[String],
-    look: &Look,
     levels: &mut Levels,
 ) -> Result<bool, currant_core::Error> {
     let wanted = services.wanted();
     let releases = services.held_back.releases();
-    let claims = claim_limited(&services.pool, services.id, queues, wanted as u32, look).await?;
+    let claims = claim_limited(&services.pool, services.id, queues, wanted as u32, &levels.look_within(queues)).await?;
     let LimitedClaims { claimed, held_back } = claims;
     levels.came_to(&claimed);
     let more = claimed.len() == wanted;
@@ -194,8 +191,10 @@ async fn resume(services: Arc<Services>, resident: Vec<(Claimed, Hands)>, seen: 
 
 /// Gives back what is claimed under this worker's name and not in its hands.
 async fn give_back_forgotten(services: &Services) -> Result<(), currant_core::Error> {
+    // Before it is read what is claimed: what ends meanwhile was held.
+    let held = services.held();
     for (id, run, claimed_at) in workers::claimed(&services.pool, services.id).await? {
-        if !services.holds(id, claimed_at) {
+        if !held.contains(&(id, claimed_at)) {
             info!(execution.id = %id, "claimed without our knowledge: given back");
             let (progress, fate) = (None, Fate::Returned);
             let given_back = Activation { id, run, claimed_at, alone: false, workflow: None, logs: Vec::new(), progress, fate };

@@ -30,6 +30,8 @@ const AT_MOST: usize = 1000;
 pub(super) struct Levels {
     known: HashMap<Level, Known>,
     everywhere: Option<Everywhere>,
+    /// When queues with limits were last looked through as a whole, if that was within the last second.
+    whole: HashMap<String, Instant>,
     /// The last claim found as many as it asked for.
     full: bool,
 }
@@ -53,6 +55,16 @@ impl Levels {
             return Look::Everywhere;
         }
         Look::From(self.known.iter().map(|(level, known)| (level.clone(), known.since)).collect())
+    }
+
+    /// From when on to look in the lines of these queues with limits. They are tried when their limits let go, which may never be together with
+    /// a look everywhere: so each of them is looked through as a whole once a second.
+    pub(super) fn look_within(&mut self, queues: &[String]) -> Look {
+        self.whole.retain(|_, looked| looked.elapsed() < WHEN_FULL);
+        let (known, whole): (Vec<_>, Vec<_>) = queues.iter().partition(|queue| self.whole.contains_key(*queue));
+        self.whole.extend(whole.into_iter().map(|queue| (queue.clone(), Instant::now())));
+        let places = self.known.iter().filter(|((queue, _), _)| known.contains(&queue));
+        Look::From(places.map(|(level, known)| (level.clone(), known.since)).collect())
     }
 
     /// Takes in where something became ready: a line that was not known need not wait for a look everywhere.
@@ -138,6 +150,23 @@ mod tests {
         assert_eq!(places.len(), 3);
         levels.told([("mail".to_owned(), None)]);
         assert!(matches!(levels.look(), Look::Everywhere), "a queue that goes on may have any");
+    }
+
+    #[test]
+    fn a_queue_with_limits_is_looked_through_as_a_whole_first_and_then_from_where_it_was_claimed() {
+        let mut levels = Levels::default();
+        levels.learn(Instant::now(), 10, &everywhere(&[("mail", 0), ("money", 0)]));
+        let places = |look| match look {
+            Look::From(places) => places.into_iter().map(|((queue, _), _)| queue).collect::<Vec<_>>(),
+            Look::Everywhere => panic!("only these queues are asked for"),
+        };
+        let [mail, money] = ["mail", "money"].map(String::from);
+        assert!(places(levels.look_within(&[mail.clone()])).is_empty());
+        assert_eq!(places(levels.look_within(&[mail.clone(), money.clone()])), [mail.clone()]);
+        assert_eq!(places(levels.look_within(&[money.clone()])), [money.clone()]);
+        let earlier = Instant::now().checked_sub(WHEN_FULL).expect("the machine runs for longer");
+        levels.whole.insert(mail.clone(), earlier);
+        assert!(places(levels.look_within(&[mail])).is_empty(), "a second ago");
     }
 
     #[test]

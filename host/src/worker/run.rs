@@ -42,21 +42,35 @@ pub(crate) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Ha
             debug!("nothing deployed offers this function: parked");
             return settle(&services, activation(&claimed, Fate::Parked)).await;
         };
-        match services.runtime.load(&digest).await {
-            Ok(module) => match claimed.kind {
-                Kind::Task => task::run(services, claimed, hands, module).await,
-                Kind::Workflow => workflow::run(services, claimed, hands, module).await,
-            },
+        let module = match services.runtime.load(&digest).await {
+            Ok(module) => module,
             Err(unavailable) if unavailable.is_for_now => {
                 debug!(module.digest = %digest, error = causes(&unavailable), "the module cannot be read now; it goes back");
-                settle(&services, activation(&claimed, Fate::Returned)).await;
+                return settle(&services, activation(&claimed, Fate::Returned)).await;
             }
             Err(unavailable) => {
                 warn!(module.digest = %digest, error = causes(&unavailable), "the module cannot be loaded");
                 let failure = Failure::of_host("module-unavailable", format!("module {digest}: {unavailable}"), true);
                 let fate = after_failure(&claimed, failure);
-                settle(&services, activation(&claimed, fate)).await;
+                return settle(&services, activation(&claimed, fate)).await;
             }
+        };
+        let grants = match services.grants(&claimed).await {
+            Ok(grants) => grants,
+            Err(error) if error.is_retryable() => {
+                debug!(error = causes(&error), "its grants cannot be read now; it goes back");
+                return settle(&services, activation(&claimed, Fate::Returned)).await;
+            }
+            Err(error) => {
+                warn!(error = causes(&error), "its grants cannot be read");
+                let failure = Failure::of_host("module-unavailable", format!("its grants cannot be read: {error}"), true);
+                let fate = after_failure(&claimed, failure);
+                return settle(&services, activation(&claimed, fate)).await;
+            }
+        };
+        match claimed.kind {
+            Kind::Task => task::run(services, claimed, hands, module, grants).await,
+            Kind::Workflow => workflow::run(services, claimed, hands, module, grants).await,
         }
     }
     .instrument(span)

@@ -63,6 +63,8 @@ pub(crate) struct Services {
     told: Mutex<HashSet<(String, Option<i16>)>>,
     /// A deployment may wait for its inspection.
     pub(crate) deployments: Notify,
+    /// A time of a schedule may have come.
+    pub(crate) schedules: Notify,
     /// A running task's cancellation may have been requested.
     pub(crate) cancellations: Notify,
     /// When the next timer of a suspended workflow is due.
@@ -114,6 +116,7 @@ impl Services {
             held_back: HeldBack::default(),
             told: Mutex::default(),
             deployments: Notify::new(),
+            schedules: Notify::new(),
             cancellations: Notify::new(),
             due: Timers::default(),
             claimable: Timers::default(),
@@ -171,9 +174,9 @@ impl Services {
         Hands { services: self.clone(), this, queue: claimed.queue.clone(), seat: Seat::Waiting, room: Some(room) }
     }
 
-    /// Whether a claim is in the worker's hands.
-    pub(crate) fn holds(&self, id: ExecutionId, claimed_at: DateTime<Utc>) -> bool {
-        self.held.lock().expect("no panic while held").contains(&(id, claimed_at))
+    /// The claims that are in the worker's hands.
+    pub(crate) fn held(&self) -> HashSet<(ExecutionId, DateTime<Utc>)> {
+        self.held.lock().expect("no panic while held").clone()
     }
 
     /// What a run may touch: whom its module may call now, and the environment that it is pinned to, or else the current one. No module,

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use currant_core::executions::Failure;
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Fate};
 use currant_core::limits::LONGEST_MS;
@@ -14,10 +13,9 @@ use tokio::time::MissedTickBehavior;
 use tracing::debug;
 
 use super::logs::{FLUSH, Logs};
-use super::run::{activation, after_failure, call, fate_of, settle};
+use super::run::{activation, call, fate_of, settle};
 use super::services::{Hands, Services};
-use crate::error::causes;
-use crate::guest::{Returned, Role, Stop, StopFlag, TaskCalls};
+use crate::guest::{Grants, Returned, Role, Stop, StopFlag, TaskCalls};
 use crate::runtime::Module;
 
 /// What the rest of the worker knows of a task that runs: how to tell it things, and what it said.
@@ -110,18 +108,7 @@ impl TaskCalls for TaskRun {
 }
 
 /// Runs one attempt and writes what came of it.
-pub(super) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Hands, module: Arc<Module>) {
-    let grants = match services.grants(&claimed).await {
-        Ok(grants) => grants,
-        Err(error) if error.is_retryable() => {
-            debug!(error = causes(&error), "its grants cannot be read now; it goes back");
-            return settle(&services, activation(&claimed, Fate::Returned)).await;
-        }
-        Err(error) => {
-            let failure = Failure::of_host("module-unavailable", format!("its grants cannot be read: {error}"), true);
-            return settle(&services, activation(&claimed, after_failure(&claimed, failure))).await;
-        }
-    };
+pub(super) async fn run(services: Arc<Services>, claimed: Claimed, mut hands: Hands, module: Arc<Module>, grants: Arc<Grants>) {
     let task = Arc::new(TaskRun::new(&claimed));
     let registered = services.tasks.enter(claimed.id, task.clone());
     let logs = Arc::new(Logs::new(claimed.claimed_at));

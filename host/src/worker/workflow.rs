@@ -46,13 +46,9 @@ pub(super) async fn resume(
 }
 
 /// Runs a workflow until it ended, or is no longer in memory.
-pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands, module: Arc<Module>) {
-    let loaded = async {
-        let grants = services.grants(&claimed).await?;
-        Ok::<_, Unreadable>((grants, load(&services, &claimed, &module).await?))
-    };
-    let (grants, journal) = match loaded.await {
-        Ok(loaded) => loaded,
+pub(super) async fn run(services: Arc<Services>, claimed: Claimed, hands: Hands, module: Arc<Module>, grants: Arc<Grants>) {
+    let journal = match load(&services, &claimed, &module).await {
+        Ok(journal) => journal,
         Err(Unreadable::Database(error)) => {
             warn!(error = causes(&error), "the workflow cannot be read now; it goes back");
             return settle(&services, activation(&claimed, Fate::Returned)).await;
