@@ -136,13 +136,12 @@ declare
     together text;
     risky boolean;
 begin
-    -- What check_value refuses is long, as a number of more than 16383 digits behind its point, has an escape \u, or a number with an
-    -- exponent: to look for that costs half as much as to parse.
+    -- What check_value refuses is long, has an escape \u, an exponent, or more digits in a row than anybody writes: to look for that costs half
+    -- as much as to parse.
     risky := pg_column_size(inputs) > 1000000;
     if not risky then
         together := array_to_string(inputs, ' ');
-        risky := together like '%\\u%' or together ~ '[0-9][eE]'
-                 or octet_length(together) > 16000 and exists (select from unnest(inputs) as input where octet_length(input::text) > 16000);
+        risky := octet_length(together) > 1000000 or together like '%\\u%' or together ~ '[0-9][eE]|[0-9]{255}';
     end if;
     if risky then
         perform currant.check_value(input, 'the input') from unnest(inputs) as input;
@@ -207,6 +206,8 @@ declare
     new_id constant uuid := currant.new_id();
     holder uuid;
     held currant.requests;
+    held_status text;
+    held_result json;
 begin
     perform currant.check_request(
         enqueue.function, enqueue.queue, enqueue.run_at, enqueue.priority, enqueue.timeout, enqueue.queue_timeout, enqueue.total_timeout,
@@ -216,16 +217,19 @@ begin
     end if;
 
     if enqueue.task_id is not null then
-        holder := currant.claim_key(enqueue.task_id, new_id);
-        if holder <> new_id then
+        loop
+            holder := currant.claim_key(enqueue.task_id, new_id);
+            exit when holder = new_id;
+            select currant.status_of(holder), (select outcome.result from currant.outcomes outcome where outcome.id = holder)
+            into held_status, held_result;
+            -- One that has failed since the key was looked at has it no more.
+            continue when held_status in ('failed', 'cancelled', 'timed_out') or held_status is null;
             select * into held from currant.requests where requests.id = holder;
             return query
-                select holder, currant.status_of(holder),
-                       (select outcome.result from currant.outcomes outcome where outcome.id = holder),
-                       false,
+                select holder, held_status, held_result, false,
                        held.function <> enqueue.function or held.input::jsonb <> coalesce(enqueue.input, 'null')::jsonb;
             return;
-        end if;
+        end loop;
     end if;
 
     perform currant.start(
