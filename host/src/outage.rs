@@ -49,10 +49,12 @@ impl Outage {
         true
     }
 
-    /// It answered.
-    pub(crate) fn is_over(&self) {
+    /// It answered what it was asked at this time. What was asked before it went away may be answered after that was noticed.
+    pub(crate) fn is_over(&self, asked: Instant) {
         let mut state = self.0.lock().expect("no panic while held");
-        if let State::Away { since } = *state {
+        if let State::Away { since } = *state
+            && asked > since
+        {
             info!(after_s = since.elapsed().as_secs(), "the database answers again");
             *state = State::Answers { again_since: Some(Instant::now()) };
         }
@@ -69,12 +71,14 @@ mod tests {
         assert!(!outage.explains(&Error::NotFound("there is no execution".into())));
         assert!(!outage.explains(&Error::Database(sqlx::Error::RowNotFound)));
         assert!(matches!(*outage.0.lock().unwrap(), State::Answers { again_since: None }));
-        outage.is_over();
+        let before = Instant::now();
+        outage.is_over(before);
         assert!(matches!(*outage.0.lock().unwrap(), State::Answers { again_since: None }), "it was never away");
 
         assert!(outage.explains(&Error::Database(sqlx::Error::PoolTimedOut)));
-        assert!(matches!(*outage.0.lock().unwrap(), State::Away { .. }));
-        outage.is_over();
+        outage.is_over(before);
+        assert!(matches!(*outage.0.lock().unwrap(), State::Away { .. }), "that was asked before");
+        outage.is_over(Instant::now());
         assert!(outage.explains(&Error::Database(sqlx::Error::PoolTimedOut)));
         assert!(matches!(*outage.0.lock().unwrap(), State::Answers { again_since: Some(_) }), "that was the aftermath");
     }

@@ -69,9 +69,10 @@ pub(super) async fn claim_until(services: Arc<Services>, stop: CancellationToken
         if (!backoff.first() || reconciled.elapsed() > RECONCILE) && give_back_forgotten(&services).await.is_ok() {
             reconciled = Instant::now();
         }
+        let asked = Instant::now();
         match claim_and_start(&services, &mut looks).await {
             Ok(pause) => {
-                services.outage.is_over();
+                services.outage.is_over(asked);
                 backoff.reset();
                 if let Some(pause) = pause {
                     tokio::select! {

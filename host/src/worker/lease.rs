@@ -62,7 +62,7 @@ impl Lease {
                 () = backoff.wait() => {}
             }
         };
-        outage.is_over();
+        outage.is_over(sent);
         let (lost, release) = (CancellationToken::new(), CancellationToken::new());
         let (options, outage) = ((*pool.connect_options()).clone(), outage.clone());
         let renewal = Renewal { options, id, lease: settings.lease, outage, lost: lost.clone() };
