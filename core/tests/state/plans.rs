@@ -41,9 +41,11 @@ const HOT: &[&str] = &[
     "workers/write_progress.sql",
 ];
 
-/// Tables that have a handful of rows, one per queue or function, or one per slot of a worker; and those that are read by an index which has
-/// only what nobody has decided yet.
-const SMALL: &[&str] = &["queues", "rate_limits", "functions", "worker_heartbeats", "running", "schedule_fires", "deployments"];
+/// Tables that have a handful of rows, one per queue or function, or one per slot of a worker.
+const SMALL: &[&str] = &["queues", "rate_limits", "functions", "worker_heartbeats", "running"];
+
+/// Read as a whole by an index that has only what nobody has decided yet: the statement, and the table.
+const UNDECIDED: &[(&str, &str)] = &[("maintenance/look.sql", "schedule_fires"), ("maintenance/look.sql", "deployments")];
 
 /// Those whose plans are compared as a whole: by Postgres 15, whose planner is the oldest that is supported.
 const GOLDEN: &[&str] = &[
@@ -104,6 +106,7 @@ async fn hot_statements_scan_no_table() {
         let plan = plan(&mut connection, path, "explain").await;
         let scanned = plan.iter().zip(plan.iter().skip(1)).filter_map(|(line, next)| whole(line, next));
         let scanned = scanned.filter(|table| !SMALL.iter().any(|small| table.starts_with(small)));
+        let scanned = scanned.filter(|table| !UNDECIDED.iter().any(|(of, few)| of == path && table.starts_with(few)));
         scans.extend(scanned.map(|table| format!("{path}: {table}")));
     }
     assert!(scans.is_empty(), "{}", scans.join("\n"));
@@ -135,9 +138,10 @@ async fn a_night_without_work_makes_nothing_slow() {
     ] {
         let plan = plan(&mut connection, path, "explain").await;
         let read = plan.iter().zip(plan.iter().skip(1)).filter_map(|(line, next)| whole(line, next));
-        let read: Vec<_> = read.filter(|table| ["ready", "running "].iter().any(|hot| table.starts_with(hot))).collect();
-        // Who counts what a queue runs reads all of it.
-        assert!(read.is_empty() || path == "executions/choose.sql", "{path}: {read:?}\n{}", plan.join("\n"));
+        // Who counts what a queue runs reads all that runs.
+        let hot: &[&str] = if path == "executions/choose.sql" { &["ready"] } else { &["ready", "running "] };
+        let read: Vec<_> = read.filter(|table| hot.iter().any(|hot| table.starts_with(hot))).collect();
+        assert!(read.is_empty(), "{path}: {read:?}\n{}", plan.join("\n"));
     }
 }
 
