@@ -99,6 +99,12 @@ declare
     chains integer[];
     operations integer[];
 begin
+    -- Before the rows that their ends delete.
+    perform from currant.workflows
+    where workflows.id in (select waiter.workflow_id from currant.waiters waiter where waiter.target_id = any (ended))
+    order by workflows.id
+    for update;
+
     with attached as (
         delete from currant.waiters
         where target_id = any (ended)
@@ -162,6 +168,71 @@ $$;
 comment on function currant.announce(uuid[]) is
     'Writes the end of these executions into the inboxes of the workflows that wait for them and wakes those; hints to clients that wait for a result.';
 
+-- `offset 0` keeps the children a probe of the index for each: as a join, planned while the tables were small, it would go on to read every
+-- child that there has ever been.
+create function currant.family_of(roots uuid[]) returns setof uuid
+    language plpgsql stable
+as $$
+begin
+    return query
+    with recursive family as (
+        select unnest(roots) as id
+        union
+        select child.id
+        from family
+        cross join lateral (
+            select request.id
+            from currant.requests request
+            where request.parent_workflow_id = family.id and not request.detached
+              and not exists (select from currant.outcomes outcome where outcome.id = request.id)
+            offset 0
+        ) as child
+    )
+    select family.id from family;
+end;
+$$;
+comment on function currant.family_of(uuid[]) is 'These executions, and their open children that are not detached, and so on downwards.';
+
+-- In the order of their ids, like everybody. A child workflow may start children of its own until it is locked; who locked those as well,
+-- later, would not keep the order: so all is let go, and locked anew.
+create function currant.lock_family(written uuid[], ending uuid[]) returns void
+    language plpgsql volatile
+as $$
+declare
+    family uuid[];
+    locked uuid[];
+begin
+    loop
+        begin
+            family := array(select currant.family_of(ending));
+            locked := array(
+                select workflow.id
+                from currant.workflows workflow
+                where workflow.id in (
+                    select unnest(written)
+                    union
+                    select unnest(family)
+                    union
+                    select request.parent_workflow_id from currant.requests request where request.id = any (family)
+                    union
+                    select waiter.workflow_id from currant.waiters waiter where waiter.target_id = any (family)
+                )
+                order by workflow.id
+                for update);
+            perform from currant.family_of(ending) as member (id)
+            join currant.workflows workflow on workflow.id = member.id
+            where member.id <> all (locked);
+            exit when not found;
+            raise exception 'the family has grown' using errcode = 'CU999';
+        exception when sqlstate 'CU999' then
+            null;
+        end;
+    end loop;
+end;
+$$;
+comment on function currant.lock_family(uuid[], uuid[]) is
+    'Locks the workflows that are written, and those that end with all their open children, whose parents and waiters are told.';
+
 create function currant.cancel_children(workflow_ids uuid[]) returns void
     language plpgsql volatile
 as $$
@@ -176,6 +247,9 @@ begin
           and not exists (select from currant.outcomes outcome where outcome.id = request.id)
           -- Another workflow waits for it too.
           and not exists (select from currant.waiters waiter where waiter.target_id = request.id)
+          -- One that was given up before may be at undoing what it did.
+          and not exists (
+              select from currant.workflows workflow where workflow.id = request.id and workflow.cancel_requested_at is not null)
         order by request.id
     loop
         perform currant.cancel_family(child);

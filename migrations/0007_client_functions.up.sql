@@ -339,6 +339,7 @@ declare
     member uuid;
     answer text;
 begin
+    perform currant.lock_family('{}', array[cancel_family.id]);
     with recursive family as (
         select cancel_family.id as id, 0 as depth
         union all
@@ -350,17 +351,6 @@ begin
           and not exists (select from currant.waiters waiter where waiter.target_id = request.id)
     )
     select array_agg(family.id order by depth) into family from family;
-    -- The family, and whoever is told of its end.
-    perform from currant.workflows
-    where workflows.id in (
-        select unnest(family)
-        union
-        select parent_workflow_id from currant.requests where requests.id = any (family)
-        union
-        select workflow_id from currant.waiters where target_id = any (family)
-    )
-    order by workflows.id
-    for update;
     foreach member in array family loop
         if member = cancel_family.id then
             answer := currant.cancel_one(member, by_hand);

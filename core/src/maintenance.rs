@@ -145,8 +145,8 @@ async fn lock(connection: &mut PgConnection, ids: &[ExecutionId]) -> Result<(), 
 
 async fn close(connection: &mut PgConnection, ended: &[ExecutionId]) -> Result<(), Error> {
     if !ended.is_empty() {
-        sqlx::query(sql::COMMIT_CLOSE_WORKFLOWS).bind(ended).execute(&mut *connection).await?;
-        sqlx::query(sql::COMMIT_ANNOUNCE).bind(ended).execute(connection).await?;
+        sqlx::query(sql::MAINTENANCE_CLOSE_WORKFLOWS).bind(ended).execute(&mut *connection).await?;
+        sqlx::query(sql::MAINTENANCE_ANNOUNCE).bind(ended).execute(connection).await?;
     }
     Ok(())
 }

@@ -10,13 +10,11 @@ macro_rules! statements {
 }
 
 statements! {
-    COMMIT_ADMIT_CHILDREN = "commit/admit_children.sql";
-    COMMIT_ANNOUNCE = "commit/announce.sql";
     COMMIT_ANNOUNCE_ATTACHED = "commit/announce_attached.sql";
     COMMIT_ATTACH = "commit/attach.sql";
     COMMIT_CANCEL_CHILDREN = "commit/cancel_children.sql";
-    COMMIT_CLOSE_WORKFLOWS = "commit/close_workflows.sql";
     COMMIT_CONTINUE_AS_NEW = "commit/continue_as_new.sql";
+    COMMIT_DECIDE = "commit/decide.sql";
     COMMIT_END = "commit/end.sql";
     COMMIT_END_ALONE = "commit/end_alone.sql";
     COMMIT_FENCE = "commit/fence.sql";
@@ -26,9 +24,6 @@ statements! {
     COMMIT_LOCK_WORKFLOWS = "commit/lock_workflows.sql";
     COMMIT_PAUSE_BUCKETS = "commit/pause_buckets.sql";
     COMMIT_PARK = "commit/park.sql";
-    COMMIT_PIN_AND_PUBLISH = "commit/pin_and_publish.sql";
-    COMMIT_START_CHILDREN = "commit/start_children.sql";
-    COMMIT_SUSPEND = "commit/suspend.sql";
     COMMIT_TRY_AGAIN = "commit/try_again.sql";
     COMMIT_WRITE_LOGS = "commit/write_logs.sql";
     DOCTOR_INDEXES = "doctor/indexes.sql";
@@ -49,12 +44,12 @@ statements! {
     EXECUTIONS_RETRY = "executions/retry.sql";
     EXECUTIONS_SIGNAL = "executions/signal.sql";
     EXECUTIONS_STATUS = "executions/status.sql";
-    INBOX_DELIVER = "inbox/deliver.sql";
     INBOX_UNSEEN = "inbox/unseen.sql";
-    JOURNAL_APPEND = "journal/append.sql";
     JOURNAL_APPEND_ALONE = "journal/append_alone.sql";
     JOURNAL_HISTORY = "journal/history.sql";
     JOURNAL_LOAD = "journal/load.sql";
+    MAINTENANCE_ANNOUNCE = "maintenance/announce.sql";
+    MAINTENANCE_CLOSE_WORKFLOWS = "maintenance/close_workflows.sql";
     MAINTENANCE_END_CANCELLED = "maintenance/end_cancelled.sql";
     MAINTENANCE_FIND_CANCELLED = "maintenance/find_cancelled.sql";
     MAINTENANCE_FIND_LOST = "maintenance/find_lost.sql";

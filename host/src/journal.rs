@@ -84,6 +84,8 @@ pub struct Writes {
     pub warning: Option<String>,
     /// The component to pin the workflow to, with its first entry.
     pub pin: Option<Digest>,
+    /// Whether every child that it ever started was delivered or given up.
+    pub children_are_closed: bool,
 }
 
 impl Writes {
@@ -184,7 +186,7 @@ impl Journal {
         self.now
     }
 
-    /// The highest arrival that this run has loaded.
+    /// How many arrivals this run knows of.
     pub fn seen(&self) -> i32 {
         self.arrivals.seen()
     }
@@ -194,11 +196,13 @@ impl Journal {
         self.random.fill(bytes);
     }
 
-    /// Takes in what arrived, and the database's time at which it was looked up.
-    pub fn arrived(&mut self, news: impl IntoIterator<Item = News>, at: DateTime<Utc>) {
+    /// Takes in what arrived, and the database's time at which it was looked up. `arrivals` is how much had arrived for certain by then, ever:
+    /// of that, what is not among this news was delivered before, or is of no use any more.
+    pub fn arrived(&mut self, news: impl IntoIterator<Item = News>, arrivals: i32, at: DateTime<Utc>) {
         for item in news {
             self.arrivals.add(item, self.chain, &self.operations, self.cancelled);
         }
+        self.arrivals.saw(arrivals);
         self.horizon = self.horizon.max(at);
     }
 
@@ -210,7 +214,7 @@ impl Journal {
     /// Takes what is to be written next, all in one piece.
     pub fn take_writes(&mut self) -> Writes {
         self.writes.delivered.extend(self.arrivals.take_useless());
-        std::mem::take(&mut self.writes)
+        Writes { children_are_closed: self.operations.open_children() == 0, ..std::mem::take(&mut self.writes) }
     }
 
     /// What was taken is on record, since this time of the database.

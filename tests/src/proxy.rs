@@ -1,10 +1,11 @@
 //! A proxy before Postgres that knows when a worker's writes become durable, and can stop the world exactly there: before the database
 //! is told to commit, or after it has committed and before the worker is told so.
 //!
-//! It reads what a client sends, message by message. Two things make something durable: a COMMIT, and a claim, which is a statement without a
-//! transaction around it. Both are *points*; they are numbered in the order in which they come by, over all connections.
+//! It reads what a client sends, message by message. A COMMIT makes something durable, and so does a statement without a transaction around
+//! it: a claim, or one that writes journals and outcomes. These are *points*; they are numbered in the order in which they come by, over all
+//! connections.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +18,7 @@ use tokio::sync::Notify;
 /// What becomes durable at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointKind {
-    /// A transaction.
+    /// What runs have written.
     Commit,
     /// A claim.
     Claim,
@@ -240,9 +241,10 @@ impl Connection {
 #[derive(Default)]
 struct Statements {
     connected: bool,
-    claims: HashSet<Vec<u8>>,
+    /// Those that make something durable by themselves.
+    durable: HashMap<Vec<u8>, PointKind>,
     in_transaction: bool,
-    claiming: bool,
+    executing: Option<PointKind>,
 }
 
 impl Statements {
@@ -268,19 +270,23 @@ impl Statements {
             // Prepares: a name, and a text.
             b'P' => {
                 let (name, query) = (text(), text());
-                if contains(query, b"insert into currant.running") {
-                    self.claims.insert(name.to_vec());
-                }
+                let kind = if contains(query, b"insert into currant.running") {
+                    PointKind::Claim
+                } else if contains(query, b"insert into currant.journal") || contains(query, b"insert into currant.outcomes") {
+                    PointKind::Commit
+                } else {
+                    return None;
+                };
+                self.durable.insert(name.to_vec(), kind);
             }
             // Binds: a portal, and the name of what was prepared.
             b'B' => {
                 let (_portal, name) = (text(), text());
-                self.claiming |= self.claims.contains(name);
+                self.executing = self.durable.get(name).copied().or(self.executing);
             }
             // Executes all that came before.
             b'S' => {
-                let claims = std::mem::take(&mut self.claiming);
-                return (claims && !self.in_transaction).then_some(PointKind::Claim);
+                return self.executing.take().filter(|_| !self.in_transaction);
             }
             _ => {}
         }

@@ -1,25 +1,107 @@
--- $1 executions · $2 statuses · $3 results · $4 failures · $5 the time of this commit. Answers those that are workflows.
-with ending as (
-    select ending.*, held.place
-    from unnest($1::uuid[], $2::text[], $3::json[], $4::json[]) as ending (id, status, result, failure)
-    -- A probe for each, whatever the planner believes of the table. The fence has locked them: they stay where they are.
-    cross join lateral (select running.ctid as place from currant.running where running.id = ending.id offset 0) as held
+-- All that is written when executions end, in one statement, except what becomes of open children, and who waits under a key.
+-- Executions, in the order of their ids: $1 ids · $2 runs · $3 when those were claimed · $4 statuses · $5 results · $6 failures
+-- $7 the workflows among them, and the workflows that started them: whose rows are written
+-- Journal entries: $8 workflows · $9 chains · $10 positions · $11 runs · $12 kinds · $13 operations · $14 names · $15 hashes · $16 bodies ·
+-- $17 times; null is now · $18 workers · $19 checksums, without the times
+-- Log lines: $20 executions · $21 runs · $22 lines · $23 times · $24 levels · $25 messages · $26 attributes
+-- Answers those that are written: the others are no longer their worker's. As in `decide`, what is true of a workflow is known under its lock,
+-- and there are probes throughout.
+with concerned as materialized (
+    select workflow.id
+    from (select * from unnest($7::uuid[]) as concerned (id) order by id) as mine
+    cross join lateral (select workflow.id from currant.workflows workflow where workflow.id = mine.id for update) as workflow
+), held as materialized (
+    select run.id
+    from unnest($1::uuid[], $2::integer[], $3::timestamptz[]) as ending (id, run, claimed_at)
+    cross join lateral (
+        select running.id
+        from currant.running
+        -- Workflows are locked before runs are.
+        where (select count(*) from concerned) >= 0
+          and running.id = ending.id and running.run = ending.run and running.claimed_at = ending.claimed_at
+        for update
+    ) as run
 ), released as (
     delete from currant.running
-    using ending
-    where running.ctid = ending.place
-    returning running.*, ending.status, ending.result, ending.failure
+    where running.id = any (array(select held.id from held))
+    returning running.*, array_position($1, running.id) as number
+), appended as (
+    insert into currant.journal (workflow_id, chain, position, run, kind, operation, name, hash, body, at, worker_id, sum)
+    select entry.workflow_id, entry.chain, entry.position, entry.run, entry.kind, entry.operation, entry.name, entry.hash, entry.body,
+           timed.at, entry.worker_id, entry.sum # ((extract(epoch from timed.at) * 1000000)::bigint % 2147483647)::integer
+    from unnest($8::uuid[], $9::integer[], $10::integer[], $11::integer[], $12::text[], $13::integer[], $14::text[], $15::bytea[],
+                $16::json[], $17::timestamptz[], $18::uuid[], $19::integer[])
+         as entry (workflow_id, chain, position, run, kind, operation, name, hash, body, at, worker_id, sum)
+    cross join lateral (select coalesce(entry.at, currant.now()) as at) as timed
+    where entry.workflow_id = any (array(select held.id from held))
+), logged as (
+    insert into currant.logs (execution_id, run, line, at, level, message, attributes)
+    select line.*
+    from unnest($20::uuid[], $21::integer[], $22::integer[], $23::timestamptz[], $24::text[], $25::text[], $26::json[])
+         as line (id, run, line, at, level, message, attributes)
+    where line.id = any (array(select held.id from held))
+    on conflict do nothing
+), ending as materialized (
+    select released.id, ($4::text[])[released.number] as status, ($5::json[])[released.number] as result,
+           ($6::json[])[released.number] as failure, released.attempt, released.run, released.worker_id, released.digest,
+           released.claimed_at, coalesce(workflow.progress, released.progress) as progress, workflow.environment, workflow.chain,
+           workflow.input, request.parent_workflow_id, request.parent_chain, request.parent_operation,
+           coalesce(request.kind, (select offered.kind from currant.functions offered where offered.name = request.function)) as kind
+    from released
+    cross join lateral (select * from currant.requests where requests.id = released.id offset 0) as request
+    left join lateral (
+        select * from currant.workflows where workflows.id = released.id and request.kind is distinct from 'task' offset 0
+    ) as workflow on true
 ), ended as (
     insert into currant.outcomes
-        (id, status, kind, result, failure, attempt, run, worker_id, digest, environment, chain, input, progress,
-         started_at, ended_at)
-    select released.id, released.status, coalesce(request.kind, offered.kind), released.result, released.failure,
-           released.attempt, released.run, released.worker_id, released.digest, workflow.environment, workflow.chain,
-           workflow.input, coalesce(workflow.progress, released.progress), released.claimed_at, $5::timestamptz
-    from released
-    join currant.requests request on request.id = released.id
-    left join currant.functions offered on offered.name = request.function
-    left join currant.workflows workflow on workflow.id = released.id
-    returning id, chain
+        (id, status, kind, result, failure, attempt, run, worker_id, digest, environment, chain, input, progress, started_at)
+    select id, status, kind, result, failure, attempt, run, worker_id, digest, environment, chain, input, progress, claimed_at
+    from ending
+), closed as (
+    delete from currant.workflows where workflows.id = any (array(select ending.id from ending where ending.chain is not null))
+), unread as (
+    -- What did not complete may be retried, and then goes on with the news that it has not read.
+    delete from currant.inbox
+    where inbox.workflow_id = any (
+        array(select ending.id from ending where ending.chain is not null and ending.status = 'completed'))
+), unattached as (
+    delete from currant.waiters
+    where waiters.workflow_id = any (
+        array(select ending.id from ending where ending.chain is not null and ending.status = 'completed'))
+), news as materialized (
+    -- Locked once more, since that shows the row as it is.
+    select parent.*, ending.parent_operation as operation, ending.result, ending.failure,
+           row_number() over (partition by parent.id order by ending.parent_operation) as rank
+    from ending
+    cross join lateral (
+        select workflow.id, workflow.chain, workflow.next_arrival, workflow.waiting, workflow.run, workflow.attempt, workflow.forgiven,
+               workflow.losses, workflow.deadline, workflow.resident_on
+        from currant.workflows workflow
+        where workflow.id = ending.parent_workflow_id and workflow.chain = ending.parent_chain
+        for update
+    ) as parent
+    -- Who ends too is told nothing.
+    where parent.id <> all (array(select closing.id from ending closing where closing.chain is not null))
+), told as (
+    insert into currant.inbox (workflow_id, arrival, kind, chain, operation, result, failure, at)
+    select id, next_arrival + rank - 1, 'completion', chain, operation, result, failure, currant.now() from news
+), counted as (
+    -- As in `decide`.
+    insert into currant.workflows as workflow (id, next_arrival)
+    select id, count(*)::integer from news group by id
+    on conflict (id) do update
+    set next_arrival = workflow.next_arrival + excluded.next_arrival, waiting = false, until = null
+), readied as (
+    insert into currant.ready
+        (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key, resident_on, rings)
+    select woken.id, request.queue, request.priority, currant.now(), woken.attempt, woken.run, true, woken.forgiven, woken.losses,
+           woken.deadline, woken.deadline, request.concurrency_key, woken.resident_on,
+           row_number() over (partition by request.queue, request.priority) = 1
+    from news as woken
+    cross join lateral (select * from currant.requests where requests.id = woken.id offset 0) as request
+    where woken.waiting and woken.rank = 1
+), hinted as (
+    -- Only what no workflow started is waited for from outside.
+    select currant.hint_ended(coalesce(array_agg(ending.id), '{}')) from ending where ending.parent_workflow_id is null
 )
-select id from ended where chain is not null;
+select ending.id, ending.chain is not null as is_workflow, currant.now() as at from ending cross join hinted;

@@ -100,7 +100,7 @@ with recursive level as (
            coalesce(workflow.chain, 1) as chain,
            request.parent_workflow_id, coalesce(request.trace_id, request.id) as trace_id, request.trace_context,
            workflow.cancel_requested_at is not null as cancel_requested,
-           coalesce(workflow.next_arrival, 1) as next_arrival
+           coalesce(workflow.next_arrival - 1, 0) as arrivals
     from taken
     join currant.requests request on request.id = taken.id
     left join currant.functions offered on offered.name = request.function

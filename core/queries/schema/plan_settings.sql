@@ -8,4 +8,5 @@ select set_config('jit', 'off', false),
        set_config('enable_hashjoin', 'off', false),
        set_config('enable_mergejoin', 'off', false),
        set_config('enable_bitmapscan', 'off', false),
-       set_config('enable_material', 'off', false);
+       set_config('enable_material', 'off', false),
+       set_config('enable_memoize', 'off', false);

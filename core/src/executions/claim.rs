@@ -11,6 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
+use super::commit::Concerns;
 use super::{Kind, RetryOverrides, RetryPolicy, Timeouts};
 use crate::Error;
 use crate::ids::{Digest, EnvironmentId, ExecutionId, FunctionName, QueueName, TaskId, WorkerId};
@@ -133,14 +134,18 @@ pub struct Claimed {
     pub deadline: Option<DateTime<Utc>>,
     /// Whether its cancellation was requested before.
     pub cancel_requested: bool,
-    /// Of a workflow: whether anything has ever arrived for it.
-    pub has_news: bool,
+    /// Of a workflow: how much had arrived for it by then, ever.
+    pub arrivals: i32,
 }
 
 impl Claimed {
-    /// Whether its end concerns nobody's rows: a task, which no workflow has started, and none can have attached to by its key.
-    pub fn is_alone(&self) -> bool {
-        self.kind == Kind::Task && self.parent.is_none() && self.task_id.is_none()
+    /// Whom its end concerns.
+    pub fn concerns(&self) -> Concerns {
+        match (&self.task_id, self.parent) {
+            (Some(_), _) => Concerns::Anybody,
+            (None, Some(parent)) => Concerns::Parent(parent),
+            (None, None) => Concerns::Nobody,
+        }
     }
 }
 
@@ -295,7 +300,7 @@ fn claimed(row: &PgRow) -> Result<Option<Claimed>, Error> {
         claimed_at: row.try_get("claimed_at")?,
         deadline: row.try_get("deadline")?,
         cancel_requested: row.try_get("cancel_requested")?,
-        has_news: row.try_get::<i32, _>("next_arrival")? > 1,
+        arrivals: row.try_get("arrivals")?,
     }))
 }
 

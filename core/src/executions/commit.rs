@@ -7,21 +7,22 @@
 
 mod children;
 mod endings;
+mod records;
 mod releases;
-mod suspensions;
 mod workflows;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::{Acquire, PgConnection, Row};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Acquire, PgConnection, Postgres, Row};
 
+use self::workflows::Decided;
 use super::{Failure, Kind, StartOptions};
 use crate::Error;
 use crate::error::connection_broke;
 use crate::ids::{Digest, EnvironmentId, ExecutionId, FunctionName, WorkerId};
-use crate::inbox::News;
 use crate::journal::JournalRow;
 use crate::limits::LONGEST_MS;
 use crate::sql;
@@ -37,8 +38,10 @@ pub struct Activation {
     pub run: i32,
     /// When that run was claimed: the fence too. A claim that a crash of the database has undone may be made again, with the same number.
     pub claimed_at: DateTime<Utc>,
-    /// Whether its end concerns nobody's rows: a task, which no workflow has started, and none can have attached to by its key.
-    pub alone: bool,
+    /// What is not known counts as a workflow.
+    pub kind: Kind,
+    /// Whom its end concerns.
+    pub concerns: Concerns,
     /// What only a workflow writes.
     pub workflow: Option<WorkflowWrites>,
     /// Log lines since the last one.
@@ -49,26 +52,73 @@ pub struct Activation {
     pub fate: Fate,
 }
 
+/// Whom the end of an execution concerns, besides its own children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concerns {
+    /// No workflow: none has started it, and it has no key by which one could have attached to it.
+    Nobody,
+    /// The workflow that started it, and no other.
+    Parent(ExecutionId),
+    /// Whoever is found.
+    Anybody,
+}
+
 /// How much an activation writes. The most frequent ones are written by one statement, when they are among themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Nothing but the end of a task that concerns nobody else's rows.
+    /// The end of a task that concerns nobody, without a word.
     Ends,
+    /// An end that cancels nothing, and concerns nobody but the workflow that started the execution.
+    Closes,
     /// Nothing but journal entries of a run that goes on.
     Appends,
+    /// What a workflow decided that goes on or suspends, and that touches no other workflow.
+    Decides,
     /// Anything.
     Any,
+}
+
+impl Shape {
+    /// All of them.
+    pub const ALL: [Shape; 5] = [Shape::Ends, Shape::Closes, Shape::Appends, Shape::Decides, Shape::Any];
 }
 
 impl Activation {
     /// How much it writes.
     pub fn shape(&self) -> Shape {
+        if self.progress.is_some() {
+            return Shape::Any;
+        }
         match (&self.workflow, &self.fate) {
-            _ if !self.logs.is_empty() || self.progress.is_some() => Shape::Any,
-            (None, Fate::Ends(_)) if self.alone => Shape::Ends,
-            (Some(writes), Fate::GoesOn) if writes.only_appends() => Shape::Appends,
+            (None, Fate::Ends(_)) if self.is_alone() && self.logs.is_empty() => Shape::Ends,
+            (None, Fate::Ends(_)) if self.kind == Kind::Task && self.concerns != Concerns::Anybody => Shape::Closes,
+            (Some(writes), Fate::Ends(ending)) if self.concerns != Concerns::Anybody && writes.only_close(ending) => {
+                Shape::Closes
+            }
+            (Some(writes), Fate::GoesOn) if self.logs.is_empty() && writes.only_append() => Shape::Appends,
+            (Some(writes), Fate::GoesOn | Fate::Suspends { .. }) if writes.only_decide() => Shape::Decides,
             _ => Shape::Any,
         }
+    }
+
+    /// Whether it writes nothing but what is of the task itself, whatever becomes of it.
+    fn is_alone(&self) -> bool {
+        self.kind == Kind::Task && self.concerns == Concerns::Nobody
+    }
+
+    /// The workflows whose rows its end writes.
+    fn concerned(&self) -> impl Iterator<Item = ExecutionId> {
+        let parent = match self.concerns {
+            Concerns::Parent(parent) => Some(parent),
+            // Whom else it concerns was locked before.
+            Concerns::Nobody | Concerns::Anybody => None,
+        };
+        (self.kind == Kind::Workflow).then_some(self.id).into_iter().chain(parent)
+    }
+
+    /// What it takes out of its inbox.
+    fn delivered(&self) -> impl Iterator<Item = (ExecutionId, i32)> {
+        self.workflow.iter().flat_map(|writes| &writes.delivered).map(|arrival| (self.id, *arrival))
     }
 }
 
@@ -93,24 +143,34 @@ pub struct WorkflowWrites {
     pub publish: Option<Json>,
     /// What its author should know.
     pub warning: Option<String>,
+    /// Whether every child that it ever started has ended, or was given up before.
+    pub children_are_closed: bool,
 }
 
 impl WorkflowWrites {
-    fn only_appends(&self) -> bool {
-        let WorkflowWrites { chain: _, worker: _, pin: _, publish: _, warning: _, entries, children, cancels, delivered } =
-            self;
-        let nothing_else = children.is_empty() && cancels.is_empty() && delivered.is_empty();
-        !entries.is_empty() && nothing_else && !self.changes_its_row()
+    fn only_append(&self) -> bool {
+        !self.entries.is_empty()
+            && self.children.is_empty()
+            && self.delivered.is_empty()
+            && !self.changes_its_row()
+            && self.only_decide()
+    }
+
+    /// Whether no other workflow is touched: the end of what it attaches to, or gives up, may have to be told.
+    fn only_decide(&self) -> bool {
+        self.cancels.is_empty() && self.children.iter().all(|child| child.options.task_id.is_none())
+    }
+
+    /// Whether an end leaves nothing behind but these entries. What did not complete keeps the news that it has not read.
+    fn only_close(&self, ending: &Ending) -> bool {
+        let reads_nothing = self.delivered.is_empty() || matches!(ending, Ending::Completed(_));
+        let starts_nothing = self.children.is_empty() && self.children_are_closed;
+        reads_nothing && starts_nothing && self.cancels.is_empty() && !self.changes_its_row()
     }
 
     /// Whether something is kept in the workflow's own row.
     fn changes_its_row(&self) -> bool {
         self.pin.is_some() || self.publish.is_some() || self.warning.is_some()
-    }
-
-    /// Whether the workflow's own row is written: by itself, or by what it attaches to or gives up, which may have ended.
-    fn touches_its_row(&self) -> bool {
-        self.changes_its_row() || !self.cancels.is_empty() || self.children.iter().any(|child| child.options.task_id.is_some())
     }
 }
 
@@ -226,81 +286,87 @@ pub enum Verdict {
         /// The database's time.
         at: DateTime<Utc>,
     },
-    /// It is written, but the workflow is not suspended: this has arrived, or a timer is due.
+    /// It is written, but the workflow is not suspended: something has arrived, or a timer is due.
     News {
         /// The database's time.
         at: DateTime<Utc>,
-        /// What the run has not seen yet.
-        inbox: Vec<News>,
+        /// How much had arrived by then, ever.
+        arrivals: i32,
     },
     /// The run was taken over: nothing of it is written.
     Lost,
 }
 
-/// Activations whose fence holds, and the time of the commit.
-struct Batch<'a> {
-    activations: Vec<&'a Activation>,
-    at: DateTime<Utc>,
-}
-
-impl<'a> Batch<'a> {
-    /// The workflow part of each activation that has one.
-    fn workflows(&self) -> impl Iterator<Item = (&'a Activation, &'a WorkflowWrites)> {
-        self.activations.iter().filter_map(|activation| Some((*activation, activation.workflow.as_ref()?)))
-    }
-}
+/// A statement that is given its parameters.
+type Statement<'a> = Query<'a, Postgres, PgArguments>;
 
 /// Writes a batch. At most one activation of an execution may be in it. When the database refuses one of them the whole batch fails, and
 /// may be tried again in parts.
 pub async fn commit(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<Verdict>, Error> {
-    let all = |shape| batch.iter().all(|activation| activation.shape() == shape);
-    if all(Shape::Ends) {
-        return written_alone(batch, endings::end_alone(connection, batch).await);
+    let shape = batch.first().map_or(Shape::Any, Activation::shape);
+    match shape {
+        _ if batch.iter().any(|activation| activation.shape() != shape) => commit_any(connection, batch).await,
+        Shape::Ends => written_alone(batch, endings::end_alone(connection, batch).await),
+        Shape::Closes => {
+            let all: Vec<&Activation> = batch.iter().collect();
+            written_alone(batch, endings::end(connection, &all).await)
+        }
+        Shape::Appends => written_alone(batch, workflows::append_alone(connection, batch).await),
+        Shape::Decides => {
+            let decided = workflows::decide(connection, batch).await.map_err(unknown_if_broken)?;
+            Ok(batch.iter().map(|of| decided.get(&of.id).map_or(Verdict::Lost, Decided::verdict)).collect())
+        }
+        Shape::Any => commit_any(connection, batch).await,
     }
-    if all(Shape::Appends) {
-        return written_alone(batch, workflows::append_alone(connection, batch).await);
-    }
-    let mut transaction = connection.begin().await?;
-    children::lock_keys(&mut transaction, batch).await?;
-    lock_workflows(&mut transaction, batch).await?;
-    let (held, at) = fence(&mut transaction, batch).await?;
-    let fenced: Vec<Activation> = batch.iter().filter_map(|activation| held.get(&activation.id)?.apply(activation)).collect();
-    let written = Batch { activations: fenced.iter().collect(), at };
-
-    workflows::append(&mut transaction, &written).await?;
-    children::start(&mut transaction, &written).await?;
-    workflows::deliver(&mut transaction, &written).await?;
-    workflows::pin_and_publish(&mut transaction, &written).await?;
-    write_logs(&mut transaction, &written).await?;
-    write_progress(&mut transaction, &written).await?;
-    let mut news = suspensions::suspend(&mut transaction, &written).await?;
-    releases::release(&mut transaction, &written).await?;
-    workflows::continue_as_new(&mut transaction, &written).await?;
-    endings::end(&mut transaction, &written).await?;
-    children::give_up(&mut transaction, &written).await?;
-    releases::pause_buckets(&mut transaction, &written).await?;
-
-    transaction
-        .commit()
-        .await
-        .map_err(|error| if connection_broke(&error) { Error::UnknownCommit(error) } else { Error::from(error) })?;
-    Ok(batch
-        .iter()
-        .map(|activation| match (held.contains_key(&activation.id), news.remove(&activation.id)) {
-            (false, _) => Verdict::Lost,
-            (true, Some(inbox)) => Verdict::News { at, inbox },
-            (true, None) => Verdict::Written { at },
-        })
-        .collect())
 }
 
-/// The verdicts on activations that were fenced and written by one statement, which answered those that are written. It was its own COMMIT:
-/// when the connection breaks, nobody knows.
-fn written_alone(batch: &[Activation], answer: Result<Vec<PgRow>, Error>) -> Result<Vec<Verdict>, Error> {
-    let rows = answer.map_err(|error| match error {
+/// Writes activations of any shape, in one transaction.
+async fn commit_any(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<Verdict>, Error> {
+    let mut transaction = connection.begin().await?;
+    let all: Vec<&Activation> = batch.iter().collect();
+    children::lock_keys(&mut transaction, &all).await?;
+    lock_workflows(&mut transaction, batch).await?;
+    let (held, at) = fence(&mut transaction, batch).await?;
+    let mut fenced: Vec<Activation> =
+        batch.iter().filter_map(|activation| held.get(&activation.id)?.apply(activation)).collect();
+
+    children::attach(&mut transaction, &Vec::from_iter(&fenced)).await?;
+    let decided = workflows::decide(&mut transaction, fenced.iter().filter(|of| of.workflow.is_some())).await?;
+    // What is decided is written, with its logs.
+    for of in fenced.iter_mut().filter(|of| of.workflow.is_some()) {
+        of.logs.clear();
+        of.workflow.iter_mut().for_each(|writes| writes.entries.clear());
+    }
+    let written: Vec<&Activation> = fenced.iter().collect();
+    records::write_logs(&mut transaction, &written).await?;
+    write_progress(&mut transaction, &written).await?;
+    releases::release(&mut transaction, &written, at).await?;
+    workflows::continue_as_new(&mut transaction, &written).await?;
+    let ended = endings::end(&mut transaction, &written).await?;
+    endings::end_family(&mut transaction, &written, &ended).await?;
+    children::give_up(&mut transaction, &written).await?;
+    releases::pause_buckets(&mut transaction, &written, at).await?;
+    transaction.commit().await.map_err(|error| unknown_if_broken(error.into()))?;
+
+    let verdict = |of: &Activation| match decided.get(&of.id) {
+        _ if !held.contains_key(&of.id) => Verdict::Lost,
+        Some(decided) => decided.verdict(),
+        None => Verdict::Written { at },
+    };
+    Ok(batch.iter().map(verdict).collect())
+}
+
+/// What was its own COMMIT: when the connection breaks, nobody knows.
+fn unknown_if_broken(error: Error) -> Error {
+    match error {
         Error::Database(error) if connection_broke(&error) => Error::UnknownCommit(error),
         error => error,
-    })?;
+    }
+}
+
+/// The verdicts on activations that were fenced and written by one statement, which answered those that are written.
+fn written_alone(batch: &[Activation], answer: Result<Vec<PgRow>, Error>) -> Result<Vec<Verdict>, Error> {
+    let rows = answer.map_err(unknown_if_broken)?;
     let mut written: BTreeMap<ExecutionId, DateTime<Utc>> = BTreeMap::new();
     for row in &rows {
         written.insert(row.try_get("id")?, row.try_get("at")?);
@@ -336,11 +402,10 @@ async fn lock_workflows(connection: &mut PgConnection, batch: &[Activation]) -> 
     let mut ending = Vec::new();
     for activation in batch {
         let Activation { id, workflow, fate, .. } = activation;
-        if activation.alone {
+        if activation.is_alone() {
             continue;
         }
-        let goes_on = matches!(fate, Fate::GoesOn);
-        if !goes_on || workflow.as_ref().is_some_and(WorkflowWrites::touches_its_row) {
+        if workflow.is_some() || !matches!(fate, Fate::GoesOn) {
             written.push(*id);
         }
         // What would run again ends instead when its cancellation was requested.
@@ -379,26 +444,8 @@ async fn fence(
     Ok((held, at))
 }
 
-async fn write_logs(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let lines: Vec<_> = batch.activations.iter().flat_map(|of| of.logs.iter().map(move |line| (of, line))).collect();
-    if lines.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql::COMMIT_WRITE_LOGS)
-        .bind(lines.iter().map(|(of, _)| of.id).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(of, _)| of.run).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| line.line).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| line.at).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| line.level.as_str()).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| line.message.as_str()).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| line.attributes.clone()).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_progress(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let said = batch.activations.iter().filter_map(|of| Some((of.id, of.run, of.progress.clone()?)));
+async fn write_progress(connection: &mut PgConnection, batch: &[&Activation]) -> Result<(), Error> {
+    let said = batch.iter().filter_map(|of| Some((of.id, of.run, of.progress.clone()?)));
     let said: Vec<_> = said.map(|(id, run, progress)| Beat { id, run, progress: Some(progress) }).collect();
     workers::write_progress(connection, &said).await
 }

@@ -6,7 +6,7 @@ use currant_core::ids::{ExecutionId, QueueName, TaskId};
 use currant_core::inbox::{self, NewsKind};
 use currant_core::maintenance;
 
-use crate::world::{World, activation, asked, child, completes, decides, entry, fails, failure, json, pin, starts, waits};
+use crate::world::{World, activation, asked, child, completes, decides, entry, fails, failure, json, pin, starts, suspends};
 
 fn keyed(parent: &currant_core::executions::claim::Claimed, operation: u32) -> NewChild {
     let options = StartOptions { task_id: Some(TaskId::parse("order-42").unwrap()), ..Default::default() };
@@ -210,7 +210,7 @@ async fn a_retry_from_the_start_leaves_the_old_children_alone() {
     let run = world.claimed(id).await;
     assert_eq!(run.chain, 2);
     assert!(operations(&world, id).await.is_empty());
-    let verdict = world.commit(decides(&run, WorkflowWrites::default(), waits(0))).await;
+    let verdict = world.commit(suspends(&run)).await;
     assert!(matches!(verdict, Verdict::Written { .. }));
 }
 

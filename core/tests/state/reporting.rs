@@ -1,8 +1,7 @@
 //! What runs report: results, failures, retries, and commits of which nobody knows the answer.
 
 use currant_core::Error;
-use currant_core::executions::claim::Claimed;
-use currant_core::executions::commit::{Activation, Ending, Fate, LogLine, Verdict, WorkflowWrites, commit};
+use currant_core::executions::commit::{Activation, Concerns, Ending, Fate, LogLine, Verdict, WorkflowWrites, commit};
 use currant_core::journal::{self, JournalRow};
 use currant_core::retry::{self, Next};
 use sqlx::{Executor, Row};
@@ -274,7 +273,7 @@ async fn a_batch_of_all_fates_at_once_is_written_in_one_transaction() {
 async fn tasks_that_concern_nobody_end_together_each_by_its_own_fence() {
     let world = World::new().await;
     let runs = [world.run("charge").await, world.run("charge").await, world.run("charge").await];
-    assert!(runs.iter().all(Claimed::is_alone));
+    assert!(runs.iter().all(|run| run.concerns() == Concerns::Nobody));
     world.execute(runs[1].id, "update currant.running set run = 2 where id = $1").await;
     let batch = [completes(&runs[0], "1"), completes(&runs[1], "2"), fails(&runs[2])];
     let mut connection = world.database.connect().await;
@@ -293,15 +292,15 @@ async fn tasks_that_concern_nobody_end_together_each_by_its_own_fence() {
 }
 
 #[tokio::test]
-async fn who_has_a_parent_or_a_key_is_not_alone() {
+async fn an_end_concerns_the_workflow_that_started_it_and_with_a_key_anybody() {
     let world = World::new().await;
     let parent = world.run("checkout").await;
-    assert!(!parent.is_alone());
+    assert_eq!(parent.concerns(), Concerns::Nobody);
     world.written(starts(&parent, vec![child(&parent, 1, "charge")])).await;
-    assert!(!world.claim(1).await[0].is_alone());
+    assert_eq!(world.claim(1).await[0].concerns(), Concerns::Parent(parent.id));
     let task_id = Some("k".parse().unwrap());
     let keyed = world.enqueue(currant_core::executions::NewExecution { task_id, ..asked("charge") }).await;
-    assert!(!world.claimed(keyed.id).await.is_alone());
+    assert_eq!(world.claimed(keyed.id).await.concerns(), Concerns::Anybody);
 }
 
 /// An operator's hand, a timeout and a standby that is being promoted say nothing against what was to be written.

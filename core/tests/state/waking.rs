@@ -1,6 +1,6 @@
 //! Suspending and waking: whatever arrives, in whatever order, is neither lost nor told twice.
 
-use currant_core::executions::commit::{Activation, Fate, Verdict, WorkflowWrites, commit};
+use currant_core::executions::commit::{Activation, Ending, Fate, NewChild, Verdict, WorkflowWrites, commit};
 use currant_core::inbox::{self, NewsKind};
 use currant_core::{journal, maintenance};
 use sqlx::{Connection, Executor, PgConnection};
@@ -48,8 +48,8 @@ async fn a_parent_that_suspends_while_its_child_ends_goes_on_with_the_news() {
     let suspending = committing(&world, suspends(&parent)).await;
     blocked(&world).await;
     ending.commit().await.unwrap();
-    let Verdict::News { inbox, .. } = suspending.await.unwrap() else { panic!("it went to sleep over its news") };
-    assert_eq!(inbox.len(), 1);
+    let Verdict::News { arrivals, .. } = suspending.await.unwrap() else { panic!("it went to sleep over its news") };
+    assert_eq!(arrivals, 1);
     assert_eq!(world.status(parent.id).await, "running");
 }
 
@@ -78,7 +78,7 @@ async fn a_workflow_that_suspends_while_a_signal_is_sent_goes_on_with_it() {
     let suspending = committing(&world, suspends(&run)).await;
     blocked(&world).await;
     signalling.commit().await.unwrap();
-    assert!(matches!(suspending.await.unwrap(), Verdict::News { inbox, .. } if inbox.len() == 1));
+    assert!(matches!(suspending.await.unwrap(), Verdict::News { arrivals: 1, .. }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,7 +142,7 @@ async fn a_timer_that_is_due_keeps_its_workflow_awake() {
     let until = Some(run.claimed_at);
     let fate = Fate::Suspends { until, shortest_new_timer_ms: None, seen: 0, resident_on: None };
     let verdict = world.commit(decides(&run, WorkflowWrites::default(), fate)).await;
-    assert!(matches!(verdict, Verdict::News { inbox, .. } if inbox.is_empty()));
+    assert!(matches!(verdict, Verdict::News { arrivals: 0, .. }));
     let fate = Fate::Suspends { until: None, shortest_new_timer_ms: Some(0), seen: 0, resident_on: None };
     let verdict = world.commit(decides(&run, WorkflowWrites::default(), fate)).await;
     assert!(matches!(verdict, Verdict::News { .. }), "a timer of no length is due when it is recorded");
@@ -201,4 +201,76 @@ async fn nobody_else_makes_an_execution_ready() {
     let mut connection = world.database.connect().await;
     connection.execute("select currant.wake(array(select id from currant.requests), array[0])").await.unwrap();
     assert_eq!(world.claim(10).await.len(), 1);
+}
+
+// Statements that lock a row and write it see it as it was before they waited for the lock.
+
+#[tokio::test]
+async fn a_workflow_whose_row_changes_while_it_suspends_sleeps_all_the_same() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let mut other = world.database.connect().await;
+    let mut changing = other.begin().await.unwrap();
+    sqlx::query("update currant.workflows set warning = 'it is nearly full' where id = $1")
+        .bind(run.id)
+        .execute(&mut *changing)
+        .await
+        .unwrap();
+    let suspending = committing(&world, suspends(&run)).await;
+    blocked(&world).await;
+    changing.commit().await.unwrap();
+    assert!(matches!(suspending.await.unwrap(), Verdict::Written { .. }));
+    assert_eq!(world.status(run.id).await, "suspended");
+    let warning: String = world.value(run.id, "select warning from currant.workflows where id = $1").await;
+    assert_eq!(warning, "it is nearly full");
+}
+
+#[tokio::test]
+async fn children_that_end_at_the_same_moment_both_arrive() {
+    let world = World::new().await;
+    let parent = world.run("checkout").await;
+    world.written(starts(&parent, vec![child(&parent, 1, "charge"), child(&parent, 2, "charge")])).await;
+    let tasks = world.claim(10).await;
+    let mut other = world.database.connect().await;
+    let mut first = other.begin().await.unwrap();
+    commit(&mut first, &[completes(&tasks[0], "1")]).await.unwrap();
+    let second = committing(&world, completes(&tasks[1], "2")).await;
+    blocked(&world).await;
+    first.commit().await.unwrap();
+    assert!(matches!(second.await.unwrap(), Verdict::Written { .. }));
+    let arrivals: Vec<_> = inbox::load(world.pool(), parent.id, 0).await.unwrap().iter().map(|news| news.arrival).collect();
+    assert_eq!(arrivals, [1, 2]);
+    assert_eq!(world.claim(10).await.len(), 1, "the first has woken it");
+}
+
+#[tokio::test]
+async fn what_workflows_decide_together_is_written_without_the_one_that_was_taken_over() {
+    let world = World::new().await;
+    let runs = [world.run("checkout").await, world.run("checkout").await, world.run("checkout").await];
+    world.execute(runs[1].id, "update currant.running set run = 2 where id = $1").await;
+    let batch = runs.each_ref().map(|run| starts(run, vec![child(run, 1, "charge")]));
+    let verdicts = commit(&mut world.database.connect().await, &batch).await.unwrap();
+    assert!(matches!(verdicts[..], [Verdict::Written { .. }, Verdict::Lost, Verdict::Written { .. }]), "{verdicts:?}");
+    let mut statuses = Vec::new();
+    for run in &runs {
+        statuses.push(world.status(run.id).await);
+    }
+    assert_eq!(statuses, ["suspended", "running", "suspended"]);
+    let parents: Vec<_> = world.claim(10).await.iter().filter_map(|task| task.parent).collect();
+    assert_eq!(parents, [runs[0].id, runs[2].id], "each has its child, once");
+}
+
+#[tokio::test]
+async fn who_ends_with_its_detached_child_is_told_nothing() {
+    let world = World::new().await;
+    let parent = world.run("checkout").await;
+    let children = vec![NewChild { detached: true, ..child(&parent, 1, "charge") }];
+    world.written(decides(&parent, WorkflowWrites { children, ..Default::default() }, Fate::GoesOn)).await;
+    let task = world.claim(1).await.remove(0);
+    let closes = WorkflowWrites { children_are_closed: true, ..Default::default() };
+    let batch = [completes(&task, "1"), decides(&parent, closes, Fate::Ends(Ending::Completed(json("2"))))];
+    let verdicts = commit(&mut world.database.connect().await, &batch).await.unwrap();
+    assert!(matches!(verdicts[..], [Verdict::Written { .. }, Verdict::Written { .. }]), "{verdicts:?}");
+    assert_eq!([world.status(task.id).await, world.status(parent.id).await], ["completed", "completed"]);
+    assert!(inbox::load(world.pool(), parent.id, 0).await.unwrap().is_empty(), "news of nobody");
 }

@@ -241,9 +241,9 @@ pub(crate) fn failure(code: &str) -> Failure {
 
 /// What a run writes when it writes nothing but its fate.
 pub(crate) fn activation(run: &Claimed, fate: Fate) -> Activation {
-    let (id, claimed_at) = (run.id, run.claimed_at);
-    let (run, alone) = (run.run, run.is_alone());
-    Activation { id, run, claimed_at, alone, workflow: None, logs: Vec::new(), progress: None, fate }
+    let Claimed { id, run: number, claimed_at, kind, .. } = *run;
+    let concerns = run.concerns();
+    Activation { id, run: number, claimed_at, kind, concerns, workflow: None, logs: Vec::new(), progress: None, fate }
 }
 
 /// What a workflow's run writes.
@@ -265,10 +265,10 @@ pub(crate) fn fails(run: &Claimed) -> Activation {
 }
 
 pub(crate) fn suspends(run: &Claimed) -> Activation {
-    decides(run, WorkflowWrites::default(), waits(0))
+    decides(run, WorkflowWrites::default(), waits(run.arrivals))
 }
 
-/// Waits for news after this arrival, without a timer.
+/// Waits for news after so many arrivals, without a timer.
 pub(crate) fn waits(seen: i32) -> Fate {
     Fate::Suspends { until: None, shortest_new_timer_ms: None, seen, resident_on: None }
 }

@@ -12,7 +12,7 @@ use super::operations::{Awaited, Operations};
 /// News in the order of arrival, of each kind apart.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
-    /// The highest arrival that was loaded.
+    /// Up to this arrival nothing is to be loaded any more.
     seen: i32,
     completions: BTreeMap<i32, News>,
     /// The arrival of the news for an operation.
@@ -33,6 +33,11 @@ pub(super) struct Next {
 impl Arrivals {
     pub(super) fn seen(&self) -> i32 {
         self.seen
+    }
+
+    /// What has arrived up to here was loaded, delivered to an earlier run, or is gone.
+    pub(super) fn saw(&mut self, arrivals: i32) {
+        self.seen = self.seen.max(arrivals);
     }
 
     /// Takes in what was not seen before. What is for an earlier chain, for an operation that is over, or was said before, is of no use.

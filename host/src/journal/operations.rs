@@ -30,6 +30,7 @@ pub(super) struct Operations {
     unrecorded: Vec<u32>,
     /// How many waits there were.
     waits: u32,
+    open_children: u32,
 }
 
 #[derive(Debug)]
@@ -63,6 +64,7 @@ impl Operations {
             self.unrecorded.push(number);
         }
         let open = !matches!(operation, Operation::Step);
+        self.open_children += u32::from(matches!(operation, Operation::Child { .. }));
         self.all.push(Slot { operation, open, awaited_by: 0 });
         number
     }
@@ -75,8 +77,14 @@ impl Operations {
     /// Delivered or given up: it is nobody's any more.
     pub(super) fn close(&mut self, number: u32) -> &Operation {
         let slot = &mut self.all[number as usize - 1];
-        slot.open = false;
+        let was_open = std::mem::replace(&mut slot.open, false);
+        self.open_children -= u32::from(was_open && matches!(slot.operation, Operation::Child { .. }));
         &slot.operation
+    }
+
+    /// Children that were neither delivered nor given up.
+    pub(super) fn open_children(&self) -> u32 {
+        self.open_children
     }
 
     /// What was new is on record now.

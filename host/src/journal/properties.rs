@@ -344,7 +344,7 @@ impl Run<'_> {
     }
 
     fn look(&mut self) {
-        self.journal.arrived(self.life.world.inbox.clone(), self.life.world.clock);
+        self.journal.arrived(self.life.world.inbox.clone(), self.life.world.arrivals, self.life.world.clock);
     }
 
     /// Nothing leaves a run before what it rests on is written: from here on every run is told what this one was told.

@@ -30,7 +30,7 @@ impl World {
     pub(super) fn claim(&self) -> Journal {
         let digest = Digest::of(b"a component");
         let mut journal = Journal::open(execution(), self.chain, digest, self.rows.clone(), self.clock, self.limits).unwrap();
-        journal.arrived(self.inbox.clone(), self.clock);
+        journal.arrived(self.inbox.clone(), self.arrivals, self.clock);
         journal
     }
 
@@ -186,7 +186,7 @@ fn a_recorded_delivery_wins_over_what_has_arrived_since() {
     let (a, b) = (task(&mut run, "1").unwrap(), task(&mut run, "2").unwrap());
     world.commit(&mut run);
     world.completion(b, "2");
-    run.arrived(world.inbox.clone(), world.clock);
+    run.arrived(world.inbox.clone(), world.arrivals, world.clock);
     assert_eq!(run.wait(&[a, b], true), Ok(delivered(b, "2")));
     world.commit(&mut run);
     world.completion(a, "1");
@@ -205,7 +205,7 @@ fn the_order_of_arrival_is_the_order_of_delivery() {
     let (a, b) = (task(&mut run, "1").unwrap(), task(&mut run, "2").unwrap());
     world.completion(b, "2");
     world.completion(a, "1");
-    run.arrived(world.inbox.clone(), world.clock);
+    run.arrived(world.inbox.clone(), world.arrivals, world.clock);
     assert_eq!(run.wait(&[a, b], true), Ok(delivered(b, "2")));
     assert_eq!(run.wait(&[a], true), Ok(delivered(a, "1")));
 }
@@ -221,7 +221,7 @@ fn a_timer_counts_from_the_time_at_which_it_was_recorded() {
     let due = world.clock + TimeDelta::milliseconds(1_000);
     assert_eq!(run.wait(&[timer], true), Ok(Wait::Blocked(Blocked { until: Some(due), shortest_new_timer: None })));
     world.later(3_000);
-    run.arrived([], world.clock);
+    run.arrived([], 0, world.clock);
     assert_eq!(run.wait(&[timer], true), Ok(delivered(timer, "null")));
     assert_eq!(run.now(), due, "the workflow's time is when the timer was due, not when somebody looked");
 }
@@ -237,7 +237,7 @@ fn of_a_timer_and_a_signal_the_earlier_is_delivered() {
         world.later(signal_after);
         world.signal("go", "1");
         world.later(5_000);
-        run.arrived(world.inbox.clone(), world.clock);
+        run.arrived(world.inbox.clone(), world.arrivals, world.clock);
         let expected = if first == "signal" { delivered(signal, "1") } else { delivered(timer, "null") };
         assert_eq!(run.wait(&[timer, signal], true), Ok(expected));
     }
@@ -265,7 +265,7 @@ fn a_cancelled_receive_consumes_no_signal() {
     let given_up = run.receive_signal("go".into()).unwrap();
     run.cancel(given_up).unwrap();
     world.signal("go", "1");
-    run.arrived(world.inbox.clone(), world.clock);
+    run.arrived(world.inbox.clone(), world.arrivals, world.clock);
     let receive = run.receive_signal("go".into()).unwrap();
     assert_eq!(run.wait(&[receive], true), Ok(delivered(receive, "1")));
     assert!(matches!(run.wait(&[given_up], true), Err(Fault::Refused(_))));
@@ -298,7 +298,7 @@ fn a_sleep_of_the_language_is_not_told_of_a_cancellation() {
     world.commit(&mut run);
     world.news(NewsKind::Cancel);
     world.later(10);
-    run.arrived(world.inbox.clone(), world.clock);
+    run.arrived(world.inbox.clone(), world.arrivals, world.clock);
     assert_eq!(run.wait(&[timer], false), Ok(delivered(timer, "null")));
     let next = run.start_timer(1).unwrap();
     assert_eq!(run.wait(&[next], true), Ok(Wait::Cancelled));
@@ -372,7 +372,7 @@ fn news_of_an_earlier_chain_and_of_closed_operations_is_thrown_away() {
     world.news(NewsKind::Completion { chain: 0, operation: charge, outcome: Ok(json("0")) });
     world.completion(charge, "1");
     world.completion(charge, "again, after a retry by hand".to_string().as_str().len().to_string().as_str());
-    run.arrived(world.inbox.clone(), world.clock);
+    run.arrived(world.inbox.clone(), world.arrivals, world.clock);
     assert_eq!(run.wait(&[charge], true), Ok(delivered(charge, "1")));
     let timer = run.start_timer(1).unwrap();
     run.wait(&[timer], true).unwrap();

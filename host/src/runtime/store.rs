@@ -10,7 +10,7 @@ use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::limits::{CALL_BYTES_BEYOND_PAYLOAD, HANDLES, HEADER_BYTES, Limiter, RESOURCES};
+use super::limits::{CALL_BYTES_BEYOND_PAYLOAD, EPOCH, HANDLES, HEADER_BYTES, Limiter, RESOURCES};
 use super::settings::RuntimeSettings;
 use crate::guest::{Call, Facts, Role, Stop, StopFlag};
 use crate::imports::clocks::{Clock, Deadlines};
@@ -93,13 +93,13 @@ impl State {
         }
     }
 
-    /// The epoch advanced while the guest computed.
+    /// The epoch has advanced since the guest was asked last.
     fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         if let Some(reason) = self.stop.reason() {
             return Err(Stopped(reason).into());
         }
-        self.computed += self.stopwatch.lap();
-        self.stopwatch.computes.store(true, Ordering::Relaxed);
+        let lap = self.stopwatch.lap();
+        self.computed += lap;
         let (limit, most, words) = match outside_a_step(&self.role) {
             Some(_) => {
                 (Limit::WorkflowCpu, self.workflow_cpu_limit, "without waiting for anything: long work belongs into a task")
@@ -109,6 +109,11 @@ impl State {
         if self.computed > most {
             return Err(LimitExceeded::new(limit, format!("the code computed for {} {words}", durations::format(most))).into());
         }
+        if lap < EPOCH {
+            // It ended while the guest waited, or soon after it went on.
+            return Ok(UpdateDeadline::Continue(1));
+        }
+        self.stopwatch.computes.store(true, Ordering::Relaxed);
         // Makes room for whoever else is to run on this thread.
         Ok(UpdateDeadline::Yield(1))
     }
@@ -121,7 +126,7 @@ pub(super) struct Stopwatch {
     base: Instant,
     /// Nanoseconds after that.
     since: Arc<AtomicU64>,
-    /// An epoch has ended since it went on.
+    /// It has computed for an epoch since it went on.
     computes: Arc<AtomicBool>,
 }
 

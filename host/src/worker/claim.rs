@@ -10,8 +10,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use currant_core::executions::Kind;
 use currant_core::executions::claim::{Claimed, Claims, LimitedClaims, Look, claim, claim_limited};
-use currant_core::executions::commit::{Activation, Fate};
+use currant_core::executions::commit::{Activation, Concerns, Fate};
 use currant_core::ids::ExecutionId;
 use currant_core::{inbox, workers};
 use tokio_util::sync::CancellationToken;
@@ -163,10 +164,12 @@ fn start(services: &Arc<Services>, claimed: Vec<Claimed>) {
     for execution in claimed {
         let hands = services.hold(&execution);
         match services.residents.seen(execution.id) {
-            Some(arrival) => {
-                seen.push((execution.id, arrival));
+            Some(arrivals) if arrivals < execution.arrivals => {
+                seen.push((execution.id, arrivals));
                 resident.push((execution, hands));
             }
+            // A timer is due.
+            Some(_) => drop(services.runs.spawn(run(services.clone(), execution, hands, Some(Vec::new())))),
             None => drop(services.runs.spawn(run(services.clone(), execution, hands, None))),
         }
     }
@@ -198,7 +201,9 @@ async fn give_back_forgotten(services: &Services) -> Result<(), currant_core::Er
         if !held.contains(&(id, claimed_at)) {
             info!(execution.id = %id, "claimed without our knowledge: given back");
             let (progress, fate) = (None, Fate::Returned);
-            let given_back = Activation { id, run, claimed_at, alone: false, workflow: None, logs: Vec::new(), progress, fate };
+            let (kind, concerns) = (Kind::Workflow, Concerns::Anybody);
+            let given_back =
+                Activation { id, run, claimed_at, kind, concerns, workflow: None, logs: Vec::new(), progress, fate };
             services.committer.write(given_back).await;
         }
     }

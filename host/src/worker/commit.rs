@@ -2,6 +2,9 @@
 //!
 //! While one transaction is on its way the next batch gathers. Nobody waits for a timer: a single execution on an idle worker is
 //! written at once, and a thousand concurrent ones share a commit. A run has at most one activation in here at a time.
+//!
+//! What is written by one statement gathers apart from what takes several, each shape on its own: none waits for another, and those that are
+//! on their way together share a write to the disk.
 
 use std::sync::Arc;
 
@@ -58,10 +61,10 @@ impl Committer {
 }
 
 async fn gather(pool: PgPool, outage: Arc<Outage>, mut submissions: mpsc::Receiver<Submission>) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::new();
     while submissions.recv_many(&mut batch, BATCH).await > 0 {
         let mut of_shape = |shape| batch.extract_if(.., |of| of.activation.shape() == shape).collect::<Vec<_>>();
-        let groups = [Shape::Ends, Shape::Appends, Shape::Any].map(&mut of_shape);
+        let groups = Shape::ALL.map(&mut of_shape);
         // At once, so that they share a write to the disk.
         join_all(groups.into_iter().filter(|group| !group.is_empty()).map(|group| write_batch(&pool, &outage, group))).await;
     }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, Pin, Verdict, WorkflowWrites};
 use currant_core::executions::{Failure, Kind, StartOptions};
@@ -135,13 +136,13 @@ async fn load(services: &Services, claimed: &Claimed, module: &Module) -> Result
         1 => Vec::new(),
         _ => record::load(&services.pool, claimed.id, claimed.chain).await?,
     };
-    let news = match claimed.has_news {
-        false => Vec::new(),
-        true => inbox::load(&services.pool, claimed.id, 0).await?,
+    let news = match claimed.arrivals {
+        0 => Vec::new(),
+        _ => inbox::load(&services.pool, claimed.id, 0).await?,
     };
     let limits = services.settings.journal;
     let mut journal = Journal::open(claimed.id, claimed.chain, *module.digest(), rows, claimed.claimed_at, limits)?;
-    journal.arrived(news, claimed.claimed_at);
+    journal.arrived(news, claimed.arrivals, claimed.claimed_at);
     Ok(journal)
 }
 
@@ -242,7 +243,7 @@ impl WorkflowRun {
     }
 
     fn activation(&self, writes: Writes, fate: Fate) -> Activation {
-        let Writes { entries, children, cancels, delivered, publish, warning, pin } = writes;
+        let Writes { entries, children, cancels, delivered, publish, warning, pin, children_are_closed } = writes;
         let claimed = self.claimed();
         let worker = if entries.is_empty() { None } else { self.sign() };
         let pin = pin.map(|digest| Pin { digest, environment: self.grants.environment });
@@ -250,8 +251,9 @@ impl WorkflowRun {
             warn!(warning, "the workflow comes near a limit");
             self.logs.log("warn", warning.to_owned(), Vec::new());
         }
+        let chain = claimed.chain;
         let workflow =
-            WorkflowWrites { chain: claimed.chain, pin, worker, entries, children, cancels, delivered, publish, warning };
+            WorkflowWrites { chain, pin, worker, entries, children, cancels, delivered, publish, warning, children_are_closed };
         Activation { workflow: Some(workflow), logs: self.logs.take(), ..activation(&claimed, fate) }
     }
 
@@ -290,10 +292,10 @@ impl WorkflowRun {
         let resident_on = place.as_ref().map(|_| self.services.id);
         let suspends = Fate::Suspends { until, shortest_new_timer_ms: shortest_new_timer, seen, resident_on };
         match self.write(suspends).await {
-            Verdict::News { at, inbox } => {
-                let mut journal = self.journal();
-                journal.written(at);
-                journal.arrived(inbox, at);
+            Verdict::News { at, arrivals } => {
+                self.journal().written(at);
+                let news = if arrivals > seen { None } else { Some(Vec::new()) };
+                self.take_in(news, arrivals, at).await;
             }
             Verdict::Written { at } => {
                 self.journal().written(at);
@@ -313,20 +315,25 @@ impl WorkflowRun {
         };
         let Some(Resumption { claimed, hands, news }) = resumed else { return self.leave(Over::Gone).await };
         debug!(execution.run = claimed.run, "goes on in memory");
-        let (id, at) = (claimed.id, claimed.claimed_at);
+        let (id, arrivals, at) = (claimed.id, claimed.arrivals, claimed.claimed_at);
         self.logs.begin(at);
         let registered = self.services.workflows.enter(id, self.stop.clone());
         let claim = Claim::new(Arc::new(claimed), hands, registered);
         *self.claim.lock().expect("no panic while held") = Some(claim);
+        self.take_in(news, arrivals, at).await;
+    }
+
+    /// Takes in what has arrived; loads it, if nobody has.
+    async fn take_in(&self, news: Option<Vec<News>>, arrivals: i32, at: DateTime<Utc>) {
         let news = match news {
             Some(news) => Ok(news),
             None => {
-                let seen = self.journal().seen();
+                let (id, seen) = (self.claimed().id, self.journal().seen());
                 inbox::load(&self.services.pool, id, seen).await
             }
         };
         match news {
-            Ok(news) => self.journal().arrived(news, at),
+            Ok(news) => self.journal().arrived(news, arrivals, at),
             Err(error) => {
                 warn!(error = causes(&error), "its news cannot be read now; the workflow goes back");
                 self.leave(Over::Unsure).await

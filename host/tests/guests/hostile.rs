@@ -1,5 +1,6 @@
 //! What the sandbox must survive: each ends in a failure with a name, and the runtime goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use currant_host::guest::{Returned, Stop};
@@ -153,6 +154,21 @@ async fn a_trap_while_it_is_instantiated_is_that_of_the_guest() {
     let early = Bare { core: "(func $early unreachable) (start $early)", ..Bare::default() };
     let failure = World::of(early.build(), settings()).await.failed("anything", "null").await;
     assert_eq!(failure.code, "trap");
+}
+
+/// An epoch has ended when it goes on; but it did not compute for one.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_waited_for_long_needs_no_thread_of_its_own() {
+    let world = Arc::new(World::with(settings()).await);
+    world.completed("sleep", "1").await;
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let before = threads();
+    for _ in 0..10 {
+        let sleeping = (0..10).map(|_| world.clone()).map(|world| async move { world.completed("sleep", "30").await });
+        futures_util::future::try_join_all(sleeping.map(tokio::spawn)).await.unwrap();
+    }
+    assert!(threads() <= before + 1, "{before} threads have become {}", threads());
 }
 
 #[tokio::test]

@@ -1,104 +1,139 @@
-//! What a workflow writes of itself: its journal, what it has read, what it published.
+//! What a workflow writes of itself: its journal, its children, what it has read, what it published, and whether it sleeps.
+//!
+//! A workflow suspends under the lock of its row, so that nothing can arrive between the look for news and its sleep.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::{Activation, Batch, Fate, WorkflowWrites};
+use super::children::Children;
+use super::records::{Entries, Lines};
+use super::{Activation, Fate, Statement, Verdict, milliseconds};
 use crate::Error;
-use crate::ids::WorkerId;
-use crate::journal::JournalRow;
+use crate::ids::{EnvironmentId, ExecutionId, WorkerId};
 use crate::sql;
+use crate::values::Json;
 
-/// Appends to journals. The primary key refuses a position that is taken.
-pub(super) async fn append(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let entries: Vec<_> =
-        batch.workflows().flat_map(|(of, writes)| writes.entries.iter().map(move |entry| (of, writes.chain, entry))).collect();
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let at = |entry: &JournalRow| entry.at.unwrap_or(batch.at);
-    let workers: Vec<_> = batch.workflows().flat_map(|(_, writes)| signatures(writes)).collect();
-    sqlx::query(sql::JOURNAL_APPEND)
-        .bind(entries.iter().map(|(of, _, _)| of.id).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, chain, _)| *chain).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.position).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(of, _, _)| of.run).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.kind.as_str()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.operation.map(|operation| operation as i32)).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.name.as_deref()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.hash.map(|hash| hash.to_vec())).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.body.clone()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| at(entry)).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(of, chain, entry)| entry.checksum(of.id, *chain, at(entry))).collect::<Vec<_>>())
-        .bind(workers)
-        .execute(connection)
-        .await?;
-    Ok(())
+/// Runs of workflows, a column each.
+#[derive(Default)]
+struct Runs<'a> {
+    ids: Vec<ExecutionId>,
+    runs: Vec<i32>,
+    claimed: Vec<DateTime<Utc>>,
+    suspend: Vec<bool>,
+    until: Vec<Option<DateTime<Utc>>>,
+    new_timers: Vec<Option<i64>>,
+    seen: Vec<i32>,
+    resident_on: Vec<Option<WorkerId>>,
+    digests: Vec<Option<Vec<u8>>>,
+    environments: Vec<Option<EnvironmentId>>,
+    progress: Vec<Option<Json>>,
+    warnings: Vec<Option<&'a str>>,
 }
 
-/// The worker of each entry: said once in a run, with its first one.
-fn signatures(writes: &WorkflowWrites) -> impl Iterator<Item = Option<WorkerId>> {
-    (0..writes.entries.len()).map(move |index| writes.worker.filter(|_| index == 0))
+impl<'a> Runs<'a> {
+    fn of(batch: &[&'a Activation]) -> Runs<'a> {
+        let mut columns = Runs::default();
+        for of in batch {
+            let (suspends, until, new_timer, seen, resident_on) = match of.fate {
+                Fate::Suspends { until, shortest_new_timer_ms, seen, resident_on } => {
+                    (true, until, shortest_new_timer_ms, seen, resident_on)
+                }
+                _ => (false, None, None, 0, None),
+            };
+            let writes = of.workflow.as_ref();
+            columns.ids.push(of.id);
+            columns.runs.push(of.run);
+            columns.claimed.push(of.claimed_at);
+            columns.suspend.push(suspends);
+            columns.until.push(until);
+            columns.new_timers.push(new_timer.map(milliseconds));
+            columns.seen.push(seen);
+            columns.resident_on.push(resident_on);
+            let pin = writes.and_then(|writes| writes.pin);
+            columns.digests.push(pin.map(|pin| pin.digest.as_bytes().to_vec()));
+            columns.environments.push(pin.map(|pin| pin.environment));
+            columns.progress.push(writes.and_then(|writes| writes.publish.clone()));
+            columns.warnings.push(writes.and_then(|writes| writes.warning.as_deref()));
+        }
+        columns
+    }
+
+    fn bind(self, statement: Statement<'a>) -> Statement<'a> {
+        let statement = statement.bind(self.ids).bind(self.runs).bind(self.claimed).bind(self.suspend).bind(self.until);
+        let statement = statement.bind(self.new_timers).bind(self.seen).bind(self.resident_on).bind(self.digests);
+        statement.bind(self.environments).bind(self.progress).bind(self.warnings)
+    }
+}
+
+/// What a decision came to.
+pub(super) struct Decided {
+    /// The database's time: that of the entries which have none of their own.
+    pub(super) at: DateTime<Utc>,
+    /// How much had arrived, if the run wanted to suspend and goes on.
+    news: Option<i32>,
+}
+
+impl Decided {
+    fn of(row: &PgRow, of: &Activation) -> Result<Decided, Error> {
+        let sleeps: bool = row.try_get("sleeps")?;
+        let news = matches!(of.fate, Fate::Suspends { .. }) && !sleeps;
+        Ok(Decided { at: row.try_get("at")?, news: news.then_some(row.try_get("arrivals")?) })
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.news {
+            Some(arrivals) => Verdict::News { at: self.at, arrivals },
+            None => Verdict::Written { at: self.at },
+        }
+    }
+}
+
+/// Writes what workflows decided. Left out are those whose run was taken over: nothing of them is written.
+pub(super) async fn decide(
+    connection: &mut PgConnection,
+    batch: impl IntoIterator<Item = &Activation>,
+) -> Result<BTreeMap<ExecutionId, Decided>, Error> {
+    let mut batch: Vec<&Activation> = batch.into_iter().collect();
+    batch.sort_unstable_by_key(|of| of.id);
+    while !batch.is_empty() {
+        let statement = Entries::of(&batch).bind(Runs::of(&batch).bind(sqlx::query(sql::COMMIT_DECIDE)));
+        let (readers, arrivals): (Vec<_>, Vec<_>) = batch.iter().flat_map(|of| of.delivered()).unzip();
+        let statement = Children::of(&batch).bind(statement.bind(readers).bind(arrivals));
+        let rows = Lines::of(&batch).bind(statement).fetch_all(&mut *connection).await?;
+        let mut decided = BTreeMap::new();
+        for row in &rows {
+            let id = row.try_get("id")?;
+            if let Ok(index) = batch.binary_search_by_key(&id, |of| of.id) {
+                decided.insert(id, Decided::of(row, batch[index])?);
+            }
+        }
+        if decided.len() == batch.len() {
+            return Ok(decided);
+        }
+        // Nothing is written as long as one of them is not this worker's any more.
+        batch.retain(|of| decided.contains_key(&of.id));
+    }
+    Ok(BTreeMap::new())
 }
 
 /// Appends to the journals of runs that only go on. Answers those that are written.
 pub(super) async fn append_alone(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<PgRow>, Error> {
-    let entries: Vec<_> = batch
-        .iter()
-        .filter_map(|of| Some((of, of.workflow.as_ref()?)))
-        .flat_map(|(of, writes)| writes.entries.iter().map(move |entry| (of, writes.chain, entry)))
-        .collect();
-    let written = sqlx::query(sql::JOURNAL_APPEND_ALONE)
-        .bind(entries.iter().map(|(of, _, _)| of.id).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(of, _, _)| of.run).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(of, _, _)| of.claimed_at).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, chain, _)| *chain).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.position).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.kind.as_str()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.operation.map(|operation| operation as i32)).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.name.as_deref()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.hash.map(|hash| hash.to_vec())).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.body.clone()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, _, entry)| entry.at).collect::<Vec<_>>())
-        .bind(batch.iter().filter_map(|of| of.workflow.as_ref()).flat_map(signatures).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(of, chain, entry)| entry.checksum_without_time(of.id, *chain)).collect::<Vec<_>>())
-        .fetch_all(connection)
-        .await?;
-    Ok(written)
-}
-
-/// What is delivered leaves the inbox.
-pub(super) async fn deliver(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let (ids, arrivals): (Vec<_>, Vec<_>) =
-        batch.workflows().flat_map(|(of, writes)| writes.delivered.iter().map(move |arrival| (of.id, *arrival))).unzip();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql::INBOX_DELIVER).bind(ids).bind(arrivals).execute(connection).await?;
-    Ok(())
-}
-
-/// Pins to a component, once, and shows progress and warnings.
-pub(super) async fn pin_and_publish(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
-    let changed: Vec<_> = batch.workflows().filter(|(_, writes)| writes.changes_its_row()).collect();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql::COMMIT_PIN_AND_PUBLISH)
-        .bind(changed.iter().map(|(of, _)| of.id).collect::<Vec<_>>())
-        .bind(changed.iter().map(|(_, writes)| writes.pin.map(|pin| pin.digest.as_bytes().to_vec())).collect::<Vec<_>>())
-        .bind(changed.iter().map(|(_, writes)| writes.pin.map(|pin| pin.environment)).collect::<Vec<_>>())
-        .bind(changed.iter().map(|(_, writes)| writes.publish.clone()).collect::<Vec<_>>())
-        .bind(changed.iter().map(|(_, writes)| writes.warning.as_deref()).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(())
+    let mut batch: Vec<&Activation> = batch.iter().collect();
+    batch.sort_unstable_by_key(|of| of.id);
+    let statement = sqlx::query(sql::JOURNAL_APPEND_ALONE)
+        .bind(batch.iter().map(|of| of.id).collect::<Vec<_>>())
+        .bind(batch.iter().map(|of| of.run).collect::<Vec<_>>())
+        .bind(batch.iter().map(|of| of.claimed_at).collect::<Vec<_>>());
+    Ok(Entries::of(&batch).bind(statement).fetch_all(connection).await?)
 }
 
 /// Begins the next chain; the children of the last one end with it.
-pub(super) async fn continue_as_new(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Error> {
+pub(super) async fn continue_as_new(connection: &mut PgConnection, batch: &[&Activation]) -> Result<(), Error> {
     let (ids, inputs): (Vec<_>, Vec<_>) = batch
-        .activations
         .iter()
         .filter_map(|of| match &of.fate {
             Fate::ContinuesAsNew { input } => Some((of.id, input.clone())),
