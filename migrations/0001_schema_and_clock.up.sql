@@ -17,6 +17,12 @@ create function currant.now() returns timestamptz
     return statement_timestamp();
 comment on function currant.now() is 'The one clock. Tests replace it; production has no switch.';
 
+-- For a statement that has waited for locks.
+create function currant.now_later() returns timestamptz
+    language sql volatile
+    return currant.now() + (clock_timestamp() - statement_timestamp());
+comment on function currant.now_later() is 'The time at this point of a statement, by the one clock.';
+
 -- UUIDv7 (RFC 9562): 48 bits of milliseconds, then random. Ids sort by time, so that inserts touch the right edge of their index.
 create function currant.new_id() returns uuid
     language sql volatile parallel safe

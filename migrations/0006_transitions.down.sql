@@ -7,6 +7,8 @@ drop function currant.milliseconds(text);
 drop function currant.end_unclaimed(uuid[], text, json);
 drop function currant.close_workflows(uuid[]);
 drop function currant.cancel_children(uuid[]);
+drop function currant.forget_news(uuid[]);
+drop function currant.announce_late(uuid[]);
 drop function currant.lock_family(uuid[], uuid[]);
 drop function currant.family_of(uuid[]);
 drop function currant.announce(uuid[]);

@@ -233,6 +233,40 @@ $$;
 comment on function currant.lock_family(uuid[], uuid[]) is
     'Locks the workflows that are written, and those that end with all their open children, whose parents and waiters are told.';
 
+-- In PL/pgSQL, which looks anew for each statement: what the calling one cannot see, since it was inserted while that waited for a lock.
+create function currant.announce_late(ended uuid[]) returns void
+    language plpgsql volatile
+as $$
+declare
+    parents uuid[];
+    chains integer[];
+    operations integer[];
+begin
+    if cardinality(ended) > 0 then
+        select array_agg(parent_workflow_id order by number), array_agg(parent_chain order by number),
+               array_agg(parent_operation order by number)
+        into parents, chains, operations
+        from unnest(ended) with ordinality as ending (ended_id, number)
+        cross join lateral (select * from currant.requests where requests.id = ending.ended_id offset 0) as request;
+        perform currant.deliver(ended, parents, chains, operations);
+    end if;
+end;
+$$;
+comment on function currant.announce_late(uuid[]) is
+    'Tells the workflows that started these executions, if they are open: their outcomes were written by the calling statement, which did not see those workflows.';
+
+create function currant.forget_news(completed uuid[]) returns void
+    language plpgsql volatile
+as $$
+begin
+    if completed is not null then
+        delete from currant.inbox where inbox.workflow_id = any (completed);
+        delete from currant.waiters where waiters.workflow_id = any (completed);
+    end if;
+end;
+$$;
+comment on function currant.forget_news(uuid[]) is 'Deletes what workflows that completed have not read, and what they wait for under a key. Their rows are locked.';
+
 create function currant.cancel_children(workflow_ids uuid[]) returns void
     language plpgsql volatile
 as $$
@@ -270,8 +304,7 @@ begin
     -- What did not complete may be retried, and then goes on with the news that it has not read.
     completed := array(
         select outcome.id from currant.outcomes outcome where outcome.id = any (ended) and outcome.status = 'completed');
-    delete from currant.inbox where inbox.workflow_id = any (completed);
-    delete from currant.waiters where waiters.workflow_id = any (completed);
+    perform currant.forget_news(completed);
     perform currant.cancel_children(ended);
 end;
 $$;

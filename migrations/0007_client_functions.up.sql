@@ -495,6 +495,8 @@ begin
         raise exception 'execution % is %: only what failed, was cancelled or timed out can be retried',
             retry.id, currant.status_of(retry.id) using errcode = 'CU409';
     end if;
+    -- It may have ended before anything offered its function.
+    ended.kind := coalesce(ended.kind, (select offered.kind from currant.functions offered where offered.name = request.function));
 
     insert into currant.attempts (id, run, attempt, failure, worker_id, progress, started_at, ended_at)
     values (retry.id, ended.run, ended.attempt, ended.failure, ended.worker_id, ended.progress, ended.started_at, ended.ended_at)
@@ -610,6 +612,15 @@ declare
     ids uuid[] := '{}';
     operations integer[] := '{}';
 begin
+    -- One that is ending at this moment does not see the workflow: its outcome is waited for, and found by the next statement.
+    perform from currant.running
+    where running.id = any (array(
+        select request.id
+        from currant.requests request
+        where request.parent_workflow_id = catch_up.workflow_id and request.parent_chain = catch_up.chain))
+    order by running.id
+    for update;
+
     for child in
         select request.id, request.parent_operation as operation, outcome.status = 'cancelled' and not request.detached as cancelled
         from currant.requests request

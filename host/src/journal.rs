@@ -84,7 +84,7 @@ pub struct Writes {
     pub warning: Option<String>,
     /// The component to pin the workflow to, with its first entry.
     pub pin: Option<Digest>,
-    /// Whether every child that it ever started was delivered or given up.
+    /// Whether every child that it ever started has ended, or was cancelled when it was given up.
     pub children_are_closed: bool,
 }
 
@@ -200,6 +200,8 @@ impl Journal {
     /// of that, what is not among this news was delivered before, or is of no use any more.
     pub fn arrived(&mut self, news: impl IntoIterator<Item = News>, arrivals: i32, at: DateTime<Utc>) {
         for item in news {
+            // Loaded a moment later than it was looked for: by then, timers may have become due before it.
+            self.horizon = self.horizon.max(item.at);
             self.arrivals.add(item, self.chain, &self.operations, self.cancelled);
         }
         self.arrivals.saw(arrivals);
@@ -214,7 +216,9 @@ impl Journal {
     /// Takes what is to be written next, all in one piece.
     pub fn take_writes(&mut self) -> Writes {
         self.writes.delivered.extend(self.arrivals.take_useless());
-        Writes { children_are_closed: self.operations.open_children() == 0, ..std::mem::take(&mut self.writes) }
+        // A run that ends while it still replays has not said yet what it started; an earlier chain has left to others what they share.
+        let children_are_closed = !self.replaying() && self.chain == 1 && self.operations.open_children() == 0;
+        Writes { children_are_closed, ..std::mem::take(&mut self.writes) }
     }
 
     /// What was taken is on record, since this time of the database.
@@ -239,7 +243,8 @@ impl Journal {
         };
         let live = self.call(call)?;
         let child = ExecutionId::of_child(self.execution, self.chain, self.operations.next());
-        let operation = self.operations.add(Operation::Child { id: child, detached });
+        let shared = options.task_id.is_some();
+        let operation = self.operations.add(Operation::Child { id: child, detached, shared });
         if live {
             self.writes.children.push(NewChild { id: child, operation, kind, function, input, options, detached });
         }
@@ -296,7 +301,7 @@ impl Journal {
         }
         let live = self.call(Call::Cancel { operation })?;
         self.arrivals.operation_is_over(operation);
-        if let Operation::Child { id, detached: false } = *self.operations.close(operation)
+        if let Operation::Child { id, detached: false, .. } = *self.operations.give_up(operation)
             && live
         {
             self.writes.cancels.push(id);

@@ -20,9 +20,8 @@ with locked as materialized (
     cross join lateral (
         select workflow.next_arrival from currant.workflows workflow where workflow.id = mine.id for update
     ) as workflow
-), held as materialized (
-    select locked.*, run.attempt, run.forgiven, run.deadline, timer.until,
-           locked.suspends and locked.arrivals <= locked.seen and (timer.until is null or timer.until > currant.now()) as sleeps
+), fenced as materialized (
+    select locked.*, run.attempt, run.forgiven, run.deadline
     from locked
     cross join lateral (
         select running.attempt, running.forgiven, running.deadline
@@ -32,11 +31,15 @@ with locked as materialized (
           and running.id = locked.id and running.run = locked.run and running.claimed_at = locked.claimed_at
         for update
     ) as run
-    cross join lateral (
-        select least(locked.due, currant.now() + locked.new_timer_ms * interval '1 ms') as until
-    ) as timer
-), all_held as materialized (
-    select count(*) = cardinality($1) as so from held
+), moment as materialized (
+    -- After the locks, which may have taken long.
+    select count(*) = cardinality($1) as all_held, currant.now_later() as at from fenced
+), held as materialized (
+    select fenced.*, moment.at, timer.until,
+           fenced.suspends and fenced.arrivals <= fenced.seen and (timer.until is null or timer.until > moment.at) as sleeps
+    from moment
+    cross join fenced
+    cross join lateral (select least(fenced.due, moment.at + fenced.new_timer_ms * interval '1 ms') as until) as timer
 ), appended as (
     insert into currant.journal (workflow_id, chain, position, run, kind, operation, name, hash, body, at, worker_id, sum)
     select entry.workflow_id, entry.chain, entry.position, entry.run, entry.kind, entry.operation, entry.name, entry.hash, entry.body,
@@ -44,15 +47,15 @@ with locked as materialized (
     from unnest($13::uuid[], $14::integer[], $15::integer[], $16::integer[], $17::text[], $18::integer[], $19::text[], $20::bytea[],
                 $21::json[], $22::timestamptz[], $23::uuid[], $24::integer[])
          as entry (workflow_id, chain, position, run, kind, operation, name, hash, body, at, worker_id, sum)
-    cross join lateral (select coalesce(entry.at, currant.now()) as at) as timed
-    where (select so from all_held)
+    cross join lateral (select coalesce(entry.at, (select moment.at from moment)) as at) as timed
+    where (select all_held from moment)
 ), delivered as (
     delete from currant.inbox
     using unnest($25::uuid[], $26::integer[]) as read (workflow_id, arrival)
     cross join lateral (
         select inbox.ctid as place from currant.inbox where inbox.workflow_id = read.workflow_id and inbox.arrival = read.arrival offset 0
     ) as found
-    where inbox.ctid = found.place and (select so from all_held)
+    where inbox.ctid = found.place and (select all_held from moment)
 ), child as materialized (
     select asked.*, coalesce(offered.kind, former.function ->> 'kind') as kind,
            coalesce(asked.own_queue, offered.queue, former.function ->> 'queue', 'default') as queue,
@@ -70,14 +73,14 @@ with locked as materialized (
     left join lateral (
         select parent.digest, described.function
         from (select running.digest from currant.running where running.id = asked.parent and offered.name is null offset 0) as parent
-        join currant.modules module on module.digest = parent.digest
+        cross join lateral (select * from currant.modules where modules.digest = parent.digest offset 0) as module
         cross join lateral json_array_elements(module.description -> 'functions') as described (function)
         where described.function ->> 'name' = asked.function
     ) as former on true
-    cross join lateral (select currant.now() + asked.delay_ms * interval '1 ms' as run_at) as start
+    cross join lateral (select moment.at + asked.delay_ms * interval '1 ms' as run_at from moment) as start
     cross join lateral currant.limits_of(
         coalesce(asked.own_timeouts, offered.timeouts, (former.function ->> 'timeouts')::json), start.run_at) as limits
-    where (select so from all_held)
+    where (select all_held from moment)
       -- Another execution may stand for its key.
       and (asked.task_id is null
            or exists (select from currant.keys key where key.task_id = asked.task_id and key.execution_id = asked.id))
@@ -111,11 +114,11 @@ with locked as materialized (
     insert into currant.logs (execution_id, run, line, at, level, message, attributes)
     select *
     from unnest($42::uuid[], $43::integer[], $44::integer[], $45::timestamptz[], $46::text[], $47::text[], $48::json[])
-    where (select so from all_held)
+    where (select all_held from moment)
     on conflict do nothing
 ), released as (
     delete from currant.running
-    where running.id = any (array(select held.id from held where held.sleeps)) and (select so from all_held)
+    where running.id = any (array(select held.id from held where held.sleeps)) and (select all_held from moment)
 ), changed as (
     -- There is a conflict always. It is found by a probe, and it meets the row as it is, not as this statement would see it.
     insert into currant.workflows as workflow
@@ -123,7 +126,7 @@ with locked as materialized (
     select id, sleeps, case when sleeps then until end, run, attempt, forgiven, deadline, case when sleeps then resident_on end, digest,
            coalesce(environment, 0), progress, warning
     from held
-    where (select so from all_held) and (sleeps or digest is not null or progress is not null or warning is not null)
+    where (select all_held from moment) and (sleeps or digest is not null or progress is not null or warning is not null)
     on conflict (id) do update
     set waiting = excluded.waiting, until = excluded.until, run = excluded.run, attempt = excluded.attempt, forgiven = excluded.forgiven,
         losses = case when excluded.waiting then 0 else workflow.losses end, deadline = excluded.deadline,
@@ -134,4 +137,4 @@ with locked as materialized (
         progress = coalesce(excluded.progress, workflow.progress),
         warning = coalesce(workflow.warning || E'\n' || excluded.warning, excluded.warning, workflow.warning)
 )
-select held.id, held.sleeps, held.arrivals, currant.now() as at from held cross join named;
+select held.id, held.sleeps, held.arrivals, held.at from held cross join named;

@@ -5,7 +5,7 @@
 -- $17 times; null is now · $18 workers · $19 checksums, without the times
 -- Log lines: $20 executions · $21 runs · $22 lines · $23 times · $24 levels · $25 messages · $26 attributes
 -- Answers those that are written: the others are no longer their worker's. As in `decide`, what is true of a workflow is known under its lock,
--- and there are probes throughout.
+-- and there are probes throughout. What others have inserted while this statement waited for locks, functions see.
 with concerned as materialized (
     select workflow.id
     from (select * from unnest($7::uuid[]) as concerned (id) order by id) as mine
@@ -21,6 +21,9 @@ with concerned as materialized (
           and running.id = ending.id and running.run = ending.run and running.claimed_at = ending.claimed_at
         for update
     ) as run
+), moment as materialized (
+    -- After the locks, which may have taken long.
+    select currant.now_later() as at from (select count(*) from held) as all_held
 ), released as (
     delete from currant.running
     where running.id = any (array(select held.id from held))
@@ -32,7 +35,7 @@ with concerned as materialized (
     from unnest($8::uuid[], $9::integer[], $10::integer[], $11::integer[], $12::text[], $13::integer[], $14::text[], $15::bytea[],
                 $16::json[], $17::timestamptz[], $18::uuid[], $19::integer[])
          as entry (workflow_id, chain, position, run, kind, operation, name, hash, body, at, worker_id, sum)
-    cross join lateral (select coalesce(entry.at, currant.now()) as at) as timed
+    cross join lateral (select coalesce(entry.at, (select moment.at from moment)) as at) as timed
     where entry.workflow_id = any (array(select held.id from held))
 ), logged as (
     insert into currant.logs (execution_id, run, line, at, level, message, attributes)
@@ -44,64 +47,70 @@ with concerned as materialized (
 ), ending as materialized (
     select released.id, ($4::text[])[released.number] as status, ($5::json[])[released.number] as result,
            ($6::json[])[released.number] as failure, released.attempt, released.run, released.worker_id, released.digest,
-           released.claimed_at, coalesce(workflow.progress, released.progress) as progress, workflow.environment, workflow.chain,
-           workflow.input, request.parent_workflow_id, request.parent_chain, request.parent_operation,
+           released.claimed_at, moment.at, coalesce(workflow.progress, released.progress) as progress, workflow.environment,
+           workflow.chain, workflow.input, request.parent_workflow_id, request.parent_chain, request.parent_operation,
            coalesce(request.kind, (select offered.kind from currant.functions offered where offered.name = request.function)) as kind
-    from released
+    from moment
+    cross join released
     cross join lateral (select * from currant.requests where requests.id = released.id offset 0) as request
     left join lateral (
         select * from currant.workflows where workflows.id = released.id and request.kind is distinct from 'task' offset 0
     ) as workflow on true
 ), ended as (
     insert into currant.outcomes
-        (id, status, kind, result, failure, attempt, run, worker_id, digest, environment, chain, input, progress, started_at)
-    select id, status, kind, result, failure, attempt, run, worker_id, digest, environment, chain, input, progress, claimed_at
+        (id, status, kind, result, failure, attempt, run, worker_id, digest, environment, chain, input, progress, started_at, ended_at)
+    select id, status, kind, result, failure, attempt, run, worker_id, digest, environment, chain, input, progress, claimed_at, at
     from ending
+    returning id
+), closing as materialized (
+    select array_agg(ending.id) as ids, array_agg(ending.id) filter (where ending.status = 'completed') as completed
+    from ending
+    where ending.chain is not null
 ), closed as (
-    delete from currant.workflows where workflows.id = any (array(select ending.id from ending where ending.chain is not null))
-), unread as (
-    -- What did not complete may be retried, and then goes on with the news that it has not read.
-    delete from currant.inbox
-    where inbox.workflow_id = any (
-        array(select ending.id from ending where ending.chain is not null and ending.status = 'completed'))
-), unattached as (
-    delete from currant.waiters
-    where waiters.workflow_id = any (
-        array(select ending.id from ending where ending.chain is not null and ending.status = 'completed'))
-), news as materialized (
-    -- Locked once more, since that shows the row as it is.
-    select parent.*, ending.parent_operation as operation, ending.result, ending.failure,
-           row_number() over (partition by parent.id order by ending.parent_operation) as rank
+    delete from currant.workflows where workflows.id = any ((select ids from closing)::uuid[])
+), parent as materialized (
+    -- Locked once more, since that shows the row as it is. Who ends too is told nothing.
+    select ending.parent_workflow_id as id, ending.id as child, ending.parent_chain as chain, ending.parent_operation as operation,
+           ending.result, ending.failure, ending.at, workflow.id is not null as is_told, workflow.next_arrival, workflow.waiting,
+           workflow.run, workflow.attempt, workflow.forgiven, workflow.losses, workflow.deadline, workflow.resident_on,
+           row_number() over (partition by ending.parent_workflow_id, workflow.id is not null order by ending.parent_operation) as rank
     from ending
-    cross join lateral (
-        select workflow.id, workflow.chain, workflow.next_arrival, workflow.waiting, workflow.run, workflow.attempt, workflow.forgiven,
+    left join lateral (
+        select workflow.id, workflow.next_arrival, workflow.waiting, workflow.run, workflow.attempt, workflow.forgiven,
                workflow.losses, workflow.deadline, workflow.resident_on
         from currant.workflows workflow
         where workflow.id = ending.parent_workflow_id and workflow.chain = ending.parent_chain
         for update
-    ) as parent
-    -- Who ends too is told nothing.
-    where parent.id <> all (array(select closing.id from ending closing where closing.chain is not null))
+    ) as workflow on true
+    where ending.parent_workflow_id is not null
+      and ending.parent_workflow_id <> all (coalesce((select ids from closing), '{}')::uuid[])
 ), told as (
     insert into currant.inbox (workflow_id, arrival, kind, chain, operation, result, failure, at)
-    select id, next_arrival + rank - 1, 'completion', chain, operation, result, failure, currant.now() from news
+    select id, next_arrival + rank - 1, 'completion', chain, operation, result, failure, at from parent where is_told
 ), counted as (
     -- As in `decide`.
     insert into currant.workflows as workflow (id, next_arrival)
-    select id, count(*)::integer from news group by id
+    select id, count(*)::integer from parent where is_told group by id
     on conflict (id) do update
     set next_arrival = workflow.next_arrival + excluded.next_arrival, waiting = false, until = null
 ), readied as (
     insert into currant.ready
         (id, queue, priority, run_at, attempt, run, resumes, forgiven, losses, deadline, expires_at, concurrency_key, resident_on, rings)
-    select woken.id, request.queue, request.priority, currant.now(), woken.attempt, woken.run, true, woken.forgiven, woken.losses,
+    select woken.id, request.queue, request.priority, woken.at, woken.attempt, woken.run, true, woken.forgiven, woken.losses,
            woken.deadline, woken.deadline, request.concurrency_key, woken.resident_on,
            row_number() over (partition by request.queue, request.priority) = 1
-    from news as woken
+    from parent as woken
     cross join lateral (select * from currant.requests where requests.id = woken.id offset 0) as request
-    where woken.waiting and woken.rank = 1
+    where woken.is_told and woken.waiting and woken.rank = 1
+), late as (
+    -- Most of these workflows have ended before; one may have been retried meanwhile.
+    select currant.announce_late(coalesce(array_agg(parent.child), '{}'))
+    from parent
+    where not parent.is_told and (select count(*) from ended) > 0
+), unread as (
+    select currant.forget_news(completed) from closing
 ), hinted as (
     -- Only what no workflow started is waited for from outside.
     select currant.hint_ended(coalesce(array_agg(ending.id), '{}')) from ending where ending.parent_workflow_id is null
 )
-select ending.id, ending.chain is not null as is_workflow, currant.now() as at from ending cross join hinted;
+select ending.id, ending.chain is not null as is_workflow, ending.at from ending cross join late cross join unread cross join hinted;

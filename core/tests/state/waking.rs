@@ -1,12 +1,13 @@
 //! Suspending and waking: whatever arrives, in whatever order, is neither lost nor told twice.
 
+use currant_core::executions::claim::Claimed;
 use currant_core::executions::commit::{Activation, Ending, Fate, NewChild, Verdict, WorkflowWrites, commit};
 use currant_core::inbox::{self, NewsKind};
 use currant_core::{journal, maintenance};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::compensating::GRACE;
-use crate::world::{World, blocked, child, completes, decides, entry, json, starts, suspends, waits};
+use crate::world::{World, activation, blocked, child, completes, decides, entry, failure, json, starts, suspends, waits};
 
 /// Commits on a connection of its own, beside the test.
 pub(crate) async fn committing(world: &World, activation: Activation) -> tokio::task::JoinHandle<Verdict> {
@@ -273,4 +274,78 @@ async fn who_ends_with_its_detached_child_is_told_nothing() {
     assert!(matches!(verdicts[..], [Verdict::Written { .. }, Verdict::Written { .. }]), "{verdicts:?}");
     assert_eq!([world.status(task.id).await, world.status(parent.id).await], ["completed", "completed"]);
     assert!(inbox::load(world.pool(), parent.id, 0).await.unwrap().is_empty(), "news of nobody");
+}
+
+#[tokio::test]
+async fn what_is_sent_at_the_moment_when_a_workflow_completes_is_not_kept() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let mut other = world.database.connect().await;
+    let mut signalling = other.begin().await.unwrap();
+    sqlx::query("select currant.signal($1, 'go')").bind(run.id).execute(&mut *signalling).await.unwrap();
+    let closes = WorkflowWrites { children_are_closed: true, ..Default::default() };
+    let ending = committing(&world, decides(&run, closes, Fate::Ends(Ending::Completed(json("1"))))).await;
+    blocked(&world).await;
+    signalling.commit().await.unwrap();
+    assert!(matches!(ending.await.unwrap(), Verdict::Written { .. }));
+    assert_eq!(world.status(run.id).await, "completed");
+    assert!(inbox::load(world.pool(), run.id, 0).await.unwrap().is_empty(), "news of nobody");
+}
+
+#[tokio::test]
+async fn a_workflow_that_is_retried_at_the_moment_when_its_child_ends_is_told() {
+    let world = World::new().await;
+    let failed = world.run("checkout").await;
+    let children = vec![NewChild { detached: true, ..child(&failed, 1, "charge") }];
+    world.written(decides(&failed, WorkflowWrites { children, ..Default::default() }, Fate::GoesOn)).await;
+    let detached = world.claim(1).await.remove(0);
+    world.written(activation(&failed, Fate::Ends(Ending::Failed(failure("declined"))))).await;
+    let waiting = world.run("checkout").await;
+    world.written(starts(&waiting, vec![child(&waiting, 1, "charge")])).await;
+    let task = world.claim(1).await.remove(0);
+
+    // The ends of both tasks wait for the workflow of one of them; meanwhile that of the other is open again.
+    let mut other = world.database.connect().await;
+    let mut signalling = other.begin().await.unwrap();
+    sqlx::query("select currant.signal($1, 'go')").bind(waiting.id).execute(&mut *signalling).await.unwrap();
+    let mut connection = world.database.connect().await;
+    let batch = [completes(&task, "1"), completes(&detached, "2")];
+    let ending = tokio::spawn(async move { commit(&mut connection, &batch).await.unwrap() });
+    blocked(&world).await;
+    world.client.retry(&failed.id, false).await.unwrap();
+    signalling.commit().await.unwrap();
+    assert!(ending.await.unwrap().iter().all(|verdict| matches!(verdict, Verdict::Written { .. })));
+    for (id, arrived) in [(failed.id, 1), (waiting.id, 2)] {
+        assert_eq!(inbox::load(world.pool(), id, 0).await.unwrap().len(), arrived);
+    }
+}
+
+#[tokio::test]
+async fn what_waited_for_a_lock_begins_when_it_has_it() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let mut other = world.database.connect().await;
+    let mut holding = other.begin().await.unwrap();
+    sqlx::query("select from currant.workflows where id = $1 for update").bind(run.id).execute(&mut *holding).await.unwrap();
+    let starting = committing(&world, starts(&run, vec![child(&run, 1, "charge")])).await;
+    blocked(&world).await;
+    let later: chrono::DateTime<chrono::Utc> =
+        sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *holding).await.unwrap();
+    holding.commit().await.unwrap();
+    let Verdict::Written { at } = starting.await.unwrap() else { panic!("nothing has arrived") };
+    assert!(at > later);
+    let run_at: chrono::DateTime<chrono::Utc> =
+        sqlx::query_scalar("select run_at from currant.ready").fetch_one(world.pool()).await.unwrap();
+    assert_eq!(run_at, at, "its time in the queue counts from then");
+}
+
+#[tokio::test]
+async fn an_execution_is_not_decided_upon_twice_in_a_batch() {
+    let world = World::new().await;
+    let run = world.run("checkout").await;
+    let undone = Claimed { claimed_at: run.claimed_at - chrono::TimeDelta::seconds(1), ..run.clone() };
+    let refused = commit(&mut world.database.connect().await, &[suspends(&undone), suspends(&run)]).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(matches!(world.commit(suspends(&undone)).await, Verdict::Lost));
+    assert!(matches!(world.commit(suspends(&run)).await, Verdict::Written { .. }));
 }

@@ -8,9 +8,19 @@ use super::{Blocked, Fault};
 /// What an operation stands for.
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
-    Child { id: ExecutionId, detached: bool },
-    Timer { milliseconds: u64, due: Option<DateTime<Utc>> },
-    Receive { name: String },
+    /// Shared is one with a key: other workflows may wait for it too.
+    Child {
+        id: ExecutionId,
+        detached: bool,
+        shared: bool,
+    },
+    Timer {
+        milliseconds: u64,
+        due: Option<DateTime<Utc>>,
+    },
+    Receive {
+        name: String,
+    },
     External,
     Step,
 }
@@ -74,7 +84,15 @@ impl Operations {
         self.slot(number).map(|slot| slot.open).ok_or_else(never_started)
     }
 
-    /// Delivered or given up: it is nobody's any more.
+    /// Given up: it is nobody's any more. A shared child is left alone as long as others wait for it.
+    pub(super) fn give_up(&mut self, number: u32) -> &Operation {
+        let left_alone =
+            matches!(self.slot(number), Some(Slot { operation: Operation::Child { shared: true, .. }, open: true, .. }));
+        self.open_children += u32::from(left_alone);
+        self.close(number)
+    }
+
+    /// Delivered: it is nobody's any more.
     pub(super) fn close(&mut self, number: u32) -> &Operation {
         let slot = &mut self.all[number as usize - 1];
         let was_open = std::mem::replace(&mut slot.open, false);
@@ -82,7 +100,7 @@ impl Operations {
         &slot.operation
     }
 
-    /// Children that were neither delivered nor given up.
+    /// Children that may not have ended, and were not cancelled.
     pub(super) fn open_children(&self) -> u32 {
         self.open_children
     }

@@ -244,6 +244,51 @@ fn of_a_timer_and_a_signal_the_earlier_is_delivered() {
 }
 
 #[test]
+fn a_timer_that_became_due_while_news_was_loaded_comes_before_it() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    let timer = run.start_timer(1_000).unwrap();
+    let signal = run.receive_signal("go".into()).unwrap();
+    world.commit(&mut run);
+    let looked = world.clock;
+    world.later(1_500);
+    world.signal("go", "1");
+    run.arrived(world.inbox.clone(), 0, looked);
+    assert_eq!(run.wait(&[timer, signal], true), Ok(delivered(timer, "null")));
+}
+
+#[test]
+fn children_are_closed_when_each_is_known_to_have_ended() {
+    let mut world = World::new();
+    let mut run = world.claim();
+    assert!(run.take_writes().children_are_closed, "there are none");
+    let mut run = world.claim();
+    let [first, second] = [task(&mut run, "1").unwrap(), task(&mut run, "2").unwrap()];
+    world.commit(&mut run);
+    world.completion(first, "1");
+
+    let mut run = world.claim();
+    assert!(!run.take_writes().children_are_closed, "a run that ends here has not said yet what it started");
+    let mut run = world.claim();
+    task(&mut run, "1").unwrap();
+    task(&mut run, "2").unwrap();
+    assert_eq!(run.wait(&[first, second], true), Ok(delivered(first, "1")));
+    assert!(!run.take_writes().children_are_closed);
+    run.cancel(second).unwrap();
+    assert!(run.take_writes().children_are_closed, "what is given up is cancelled");
+}
+
+#[test]
+fn a_shared_child_that_is_given_up_may_go_on() {
+    let world = World::new();
+    let mut run = world.claim();
+    let options = StartOptions { task_id: Some("order-42".parse().unwrap()), ..StartOptions::default() };
+    let child = run.start(Kind::Task, FunctionName::parse(TASK).unwrap(), json("1"), options, false).unwrap();
+    run.cancel(child).unwrap();
+    assert!(!run.take_writes().children_are_closed, "others may wait for it");
+}
+
+#[test]
 fn signals_that_came_first_are_kept_in_order() {
     let mut world = World::new();
     world.signal("go", "1");

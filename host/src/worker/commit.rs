@@ -6,6 +6,7 @@
 //! What is written by one statement gathers apart from what takes several, each shape on its own: none waits for another, and those that are
 //! on their way together share a write to the disk.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use currant_core::Error;
@@ -61,12 +62,16 @@ impl Committer {
 }
 
 async fn gather(pool: PgPool, outage: Arc<Outage>, mut submissions: mpsc::Receiver<Submission>) {
-    let mut batch = Vec::new();
-    while submissions.recv_many(&mut batch, BATCH).await > 0 {
+    let mut batch: Vec<Submission> = Vec::new();
+    while !batch.is_empty() || submissions.recv_many(&mut batch, BATCH).await > 0 {
+        // A claim that a crash of the database undid, and that was made again, may have two runs of one execution in here: one after the other.
+        let mut executions = HashSet::new();
+        let later: Vec<_> = batch.extract_if(.., |of| !executions.insert(of.activation.id)).collect();
         let mut of_shape = |shape| batch.extract_if(.., |of| of.activation.shape() == shape).collect::<Vec<_>>();
         let groups = Shape::ALL.map(&mut of_shape);
         // At once, so that they share a write to the disk.
         join_all(groups.into_iter().filter(|group| !group.is_empty()).map(|group| write_batch(&pool, &outage, group))).await;
+        batch = later;
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
-/// The clock of one database: `currant.now()`, which everything asks.
+/// The clock of one database: `currant.now()`, which everything asks, and `currant.now_later()`.
 pub struct Clock<'a> {
     pool: &'a PgPool,
 }
@@ -18,7 +18,8 @@ impl<'a> Clock<'a> {
     pub async fn freeze(&self) {
         let replacement = "do $$ begin execute format(
             'create or replace function currant.now() returns timestamptz language sql stable parallel safe return %L::timestamptz',
-            currant.now()); end $$";
+            currant.now()); end $$;
+            create or replace function currant.now_later() returns timestamptz language sql volatile return currant.now()";
         self.pool.execute(replacement).await.expect("the clock can be replaced");
     }
 
@@ -33,7 +34,9 @@ impl<'a> Clock<'a> {
         // A constant in the function itself can be inlined into plans, as the original is.
         let replacement = format!(
             "create or replace function currant.now() returns timestamptz language sql stable parallel safe
-             return statement_timestamp() + interval '{ahead} ms'"
+             return statement_timestamp() + interval '{ahead} ms';
+             create or replace function currant.now_later() returns timestamptz language sql volatile
+             return clock_timestamp() + interval '{ahead} ms'"
         );
         self.pool.execute(AssertSqlSafe(replacement)).await.expect("the clock can be replaced");
     }

@@ -115,7 +115,11 @@ pub(super) async fn decide(
             return Ok(decided);
         }
         // Nothing is written as long as one of them is not this worker's any more.
+        let before = batch.len();
         batch.retain(|of| decided.contains_key(&of.id));
+        if batch.len() == before {
+            return Err(Error::Unreadable("an execution was decided upon twice in a batch".into()));
+        }
     }
     Ok(BTreeMap::new())
 }
