@@ -2,7 +2,7 @@
 //!
 //! A guest is polled on a thread of the worker's runtime, like everything else that the worker does. One that computes keeps its thread for an
 //! epoch, and as many of them as there are threads would make each message of everybody else wait for an epoch, many times for each execution.
-//! So a guest that was interrupted by an epoch goes on beside the runtime's threads, where the operating system shares out the processors; and
+//! So a guest that was interrupted after it had computed for an epoch goes on beside the runtime's threads, where the operating system shares out the processors; and
 //! as many of them at once as there are processors, in turn.
 
 use std::pin::Pin;
