@@ -49,6 +49,11 @@ impl Error {
         }
     }
 
+    /// Whether a row was locked by somebody else for longer than there was patience.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Error::Database(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some(LOCK_TIMEOUT))
+    }
+
     /// Whether nobody is there who could do it: the database is away, starts or stops, or has no connection left.
     pub fn is_outage(&self) -> bool {
         match self {
@@ -62,6 +67,7 @@ impl Error {
 }
 
 const TOO_MANY_CONNECTIONS: &str = "53300";
+const LOCK_TIMEOUT: &str = "55P03";
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {

@@ -22,6 +22,7 @@ statements! {
     COMMIT_GIVE_UP = "commit/give_up.sql";
     COMMIT_LOCK_KEYS = "commit/lock_keys.sql";
     COMMIT_LOCK_WORKFLOWS = "commit/lock_workflows.sql";
+    COMMIT_PATIENCE = "commit/patience.sql";
     COMMIT_PAUSE_BUCKETS = "commit/pause_buckets.sql";
     COMMIT_PARK = "commit/park.sql";
     COMMIT_TRY_AGAIN = "commit/try_again.sql";

@@ -8,17 +8,23 @@
 -- Children: $27 ids · $28 parents · $29 chains · $30 operations · $31 functions · $32 inputs · $33 detached · $34 queues · $35 priorities ·
 -- $36 retry policies · $37 timeouts · $38 delays in milliseconds · $39 keys · $40 concurrency keys · $41 tags as JSON arrays
 -- Log lines: $42 executions · $43 runs · $44 lines · $45 times · $46 levels · $47 messages · $48 attributes
+-- $49 how long to wait for a lock
 -- Answers a row for each run that is still its worker's. When one is not, nothing is written: the others are to be written without it.
 -- Whether there is news is known under the workflow's lock, by its row: every arrival is counted there. What statements before this one have
 -- committed meanwhile is in the locked row, although this one does not see it otherwise. Probes throughout, whatever the planner believes of
 -- the tables: a join could be planned to read all of one.
-with locked as materialized (
+with patience as materialized (
+    select set_config('lock_timeout', $49, true) as is_set
+), locked as materialized (
     select mine.*, workflow.next_arrival - 1 as arrivals
     from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::boolean[], $5::timestamptz[], $6::bigint[], $7::integer[], $8::uuid[],
                 $9::bytea[], $10::bigint[], $11::json[], $12::text[])
          as mine (id, run, claimed_at, suspends, due, new_timer_ms, seen, resident_on, digest, environment, progress, warning)
     cross join lateral (
-        select workflow.next_arrival from currant.workflows workflow where workflow.id = mine.id for update
+        select workflow.next_arrival
+        from currant.workflows workflow
+        where (select is_set from patience) is not null and workflow.id = mine.id
+        for update
     ) as workflow
 ), fenced as materialized (
     select locked.*, run.attempt, run.forgiven, run.deadline

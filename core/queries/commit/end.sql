@@ -4,12 +4,20 @@
 -- Journal entries: $8 workflows · $9 chains · $10 positions · $11 runs · $12 kinds · $13 operations · $14 names · $15 hashes · $16 bodies ·
 -- $17 times; null is now · $18 workers · $19 checksums, without the times
 -- Log lines: $20 executions · $21 runs · $22 lines · $23 times · $24 levels · $25 messages · $26 attributes
+-- $27 how long to wait for a lock
 -- Answers those that are written: the others are no longer their worker's. As in `decide`, what is true of a workflow is known under its lock,
 -- and there are probes throughout. What others have inserted while this statement waited for locks, functions see.
-with concerned as materialized (
+with patience as materialized (
+    select set_config('lock_timeout', $27, true) as is_set
+), concerned as materialized (
     select workflow.id
     from (select * from unnest($7::uuid[]) as concerned (id) order by id) as mine
-    cross join lateral (select workflow.id from currant.workflows workflow where workflow.id = mine.id for update) as workflow
+    cross join lateral (
+        select workflow.id
+        from currant.workflows workflow
+        where (select is_set from patience) is not null and workflow.id = mine.id
+        for update
+    ) as workflow
 ), held as materialized (
     select run.id
     from unnest($1::uuid[], $2::integer[], $3::timestamptz[]) as ending (id, run, claimed_at)
@@ -17,7 +25,7 @@ with concerned as materialized (
         select running.id
         from currant.running
         -- Workflows are locked before runs are.
-        where (select count(*) from concerned) >= 0
+        where (select is_set from patience) is not null and (select count(*) from concerned) >= 0
           and running.id = ending.id and running.run = ending.run and running.claimed_at = ending.claimed_at
         for update
     ) as run

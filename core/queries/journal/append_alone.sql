@@ -2,14 +2,17 @@
 -- Runs, in the order of their ids: $1 workflows · $2 runs · $3 when those were claimed
 -- Their entries: $4 workflows · $5 chains · $6 positions · $7 runs · $8 kinds · $9 operations · $10 names · $11 hashes · $12 bodies ·
 -- $13 times; null is now · $14 workers · $15 checksums, without the times
+-- $16 how long to wait for a lock
 -- Answers those that are written. Locked by a probe for each.
-with held as (
+with patience as materialized (
+    select set_config('lock_timeout', $16, true) as is_set
+), held as (
     select locked.id
     from unnest($1::uuid[], $2::integer[], $3::timestamptz[]) as mine (id, run, claimed_at)
     cross join lateral (
         select running.id
         from currant.running
-        where running.id = mine.id and running.run = mine.run and running.claimed_at = mine.claimed_at
+        where (select is_set from patience) is not null and running.id = mine.id and running.run = mine.run and running.claimed_at = mine.claimed_at
         for update
     ) as locked
 ), appended as (

@@ -12,6 +12,7 @@ mod releases;
 mod workflows;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -300,29 +301,51 @@ pub enum Verdict {
 /// A statement that is given its parameters.
 type Statement<'a> = Query<'a, Postgres, PgArguments>;
 
-/// Writes a batch. At most one activation of an execution may be in it. When the database refuses one of them the whole batch fails, and
-/// may be tried again in parts.
+/// Writes a batch, and waits for rows that others have locked for as long as it takes. As [`commit_within`] otherwise.
 pub async fn commit(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<Verdict>, Error> {
+    commit_within(connection, batch, None).await
+}
+
+/// Writes a batch. At most one activation of an execution may be in it. When the database refuses one of them the whole batch fails, and
+/// may be tried again in parts. So it does when somebody else holds one of the rows for longer than there is `patience`
+/// ([`Error::is_held`]).
+pub async fn commit_within(
+    connection: &mut PgConnection,
+    batch: &[Activation],
+    patience: Option<Duration>,
+) -> Result<Vec<Verdict>, Error> {
     let shape = batch.first().map_or(Shape::Any, Activation::shape);
     match shape {
-        _ if batch.iter().any(|activation| activation.shape() != shape) => commit_any(connection, batch).await,
-        Shape::Ends => written_alone(batch, endings::end_alone(connection, batch).await),
+        _ if batch.iter().any(|activation| activation.shape() != shape) => commit_any(connection, batch, patience).await,
+        Shape::Ends => written_alone(batch, endings::end_alone(connection, batch, patience).await),
         Shape::Closes => {
             let all: Vec<&Activation> = batch.iter().collect();
-            written_alone(batch, endings::end(connection, &all).await)
+            written_alone(batch, endings::end(connection, &all, patience).await)
         }
-        Shape::Appends => written_alone(batch, workflows::append_alone(connection, batch).await),
+        Shape::Appends => written_alone(batch, workflows::append_alone(connection, batch, patience).await),
         Shape::Decides => {
-            let decided = workflows::decide(connection, batch).await.map_err(unknown_if_broken)?;
+            let decided = workflows::decide(connection, batch, patience).await.map_err(unknown_if_broken)?;
             Ok(batch.iter().map(|of| decided.get(&of.id).map_or(Verdict::Lost, Decided::verdict)).collect())
         }
-        Shape::Any => commit_any(connection, batch).await,
+        Shape::Any => commit_any(connection, batch, patience).await,
     }
 }
 
+/// As Postgres takes it.
+fn lock_timeout(patience: Option<Duration>) -> String {
+    patience.map_or("0".into(), |patience| format!("{}ms", patience.as_millis()))
+}
+
 /// Writes activations of any shape, in one transaction.
-async fn commit_any(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<Verdict>, Error> {
+async fn commit_any(
+    connection: &mut PgConnection,
+    batch: &[Activation],
+    patience: Option<Duration>,
+) -> Result<Vec<Verdict>, Error> {
     let mut transaction = connection.begin().await?;
+    if patience.is_some() {
+        sqlx::query(sql::COMMIT_PATIENCE).bind(lock_timeout(patience)).execute(&mut *transaction).await?;
+    }
     let all: Vec<&Activation> = batch.iter().collect();
     children::lock_keys(&mut transaction, &all).await?;
     lock_workflows(&mut transaction, batch).await?;
@@ -331,7 +354,7 @@ async fn commit_any(connection: &mut PgConnection, batch: &[Activation]) -> Resu
         batch.iter().filter_map(|activation| held.get(&activation.id)?.apply(activation)).collect();
 
     children::attach(&mut transaction, &Vec::from_iter(&fenced)).await?;
-    let decided = workflows::decide(&mut transaction, fenced.iter().filter(|of| of.workflow.is_some())).await?;
+    let decided = workflows::decide(&mut transaction, fenced.iter().filter(|of| of.workflow.is_some()), patience).await?;
     // What is decided is written, with its logs.
     for of in fenced.iter_mut().filter(|of| of.workflow.is_some()) {
         of.logs.clear();
@@ -342,7 +365,7 @@ async fn commit_any(connection: &mut PgConnection, batch: &[Activation]) -> Resu
     write_progress(&mut transaction, &written).await?;
     releases::release(&mut transaction, &written, at).await?;
     workflows::continue_as_new(&mut transaction, &written).await?;
-    let ended = endings::end(&mut transaction, &written).await?;
+    let ended = endings::end(&mut transaction, &written, patience).await?;
     endings::end_family(&mut transaction, &written, &ended).await?;
     children::give_up(&mut transaction, &written).await?;
     releases::pause_buckets(&mut transaction, &written, at).await?;

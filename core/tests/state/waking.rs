@@ -1,7 +1,9 @@
 //! Suspending and waking: whatever arrives, in whatever order, is neither lost nor told twice.
 
+use std::time::Duration;
+
 use currant_core::executions::claim::Claimed;
-use currant_core::executions::commit::{Activation, Ending, Fate, NewChild, Verdict, WorkflowWrites, commit};
+use currant_core::executions::commit::{Activation, Ending, Fate, NewChild, Verdict, WorkflowWrites, commit, commit_within};
 use currant_core::inbox::{self, NewsKind};
 use currant_core::{journal, maintenance};
 use sqlx::{Connection, Executor, PgConnection};
@@ -348,4 +350,37 @@ async fn an_execution_is_not_decided_upon_twice_in_a_batch() {
     assert!(refused.is_err(), "{refused:?}");
     assert!(matches!(world.commit(suspends(&undone)).await, Verdict::Lost));
     assert!(matches!(world.commit(suspends(&run)).await, Verdict::Written { .. }));
+}
+
+#[tokio::test]
+async fn who_has_no_patience_leaves_what_somebody_else_holds() {
+    let world = World::new().await;
+    let parent = world.run("checkout").await;
+    world
+        .written(decides(
+            &parent,
+            WorkflowWrites { children: vec![child(&parent, 1, "charge")], ..Default::default() },
+            Fate::GoesOn,
+        ))
+        .await;
+    let [told, alone] = [world.claim(1).await.remove(0), world.run("charge").await];
+    let mut other = world.database.connect().await;
+    let mut holding = other.begin().await.unwrap();
+    sqlx::query("select currant.signal($1, 'go')").bind(parent.id).execute(&mut *holding).await.unwrap();
+    sqlx::query("select currant.cancel($1)").bind(alone.id).execute(&mut *holding).await.unwrap();
+    let mut connection = world.database.connect().await;
+    let entries = WorkflowWrites { entries: vec![entry(0)], ..Default::default() };
+    let any = Activation { progress: Some(json("1")), ..completes(&told, "1") };
+    for activation in [suspends(&parent), completes(&told, "1"), completes(&alone, "1"), any] {
+        let waited = commit_within(&mut connection, &[activation], Some(Duration::from_millis(1))).await;
+        assert!(waited.as_ref().is_err_and(|error| error.is_held()), "{waited:?}");
+    }
+    let appended =
+        commit_within(&mut connection, &[decides(&parent, entries, Fate::GoesOn)], Some(Duration::from_millis(1))).await;
+    assert!(matches!(appended.unwrap()[..], [Verdict::Written { .. }]), "an entry concerns no row that is held");
+    holding.commit().await.unwrap();
+    for activation in [completes(&told, "1"), completes(&alone, "1")] {
+        let verdicts = commit_within(&mut connection, &[activation], Some(Duration::from_millis(1))).await.unwrap();
+        assert!(matches!(verdicts[..], [Verdict::Written { .. }]), "{verdicts:?}");
+    }
 }

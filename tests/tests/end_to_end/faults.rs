@@ -305,3 +305,30 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     Ok(found)
 }
+
+/// Somebody's transaction that has signalled a workflow, or cancelled a task, and stays open: only those wait for it.
+#[tokio::test]
+async fn a_callers_transaction_that_stays_open_holds_up_nobody_else() -> Result<()> {
+    let (stack, _worker) = Stack::with_behaviours().await?;
+    let held = stack.start("sequence", json!(500)).await?;
+    stack.until(held, "select count(*) > 10 from currant.journal where workflow_id = $1").await?;
+    let mut caller = stack.pool().begin().await?;
+    sqlx::query("select currant.signal($1, 'unheard')").bind(held).execute(&mut *caller).await?;
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        others.push((stack.start("sequence", json!(20)).await?, json!(190)));
+        others.push((stack.start("steps", json!(20)).await?, json!(190)));
+        others.push((stack.start("echo", json!(7)).await?, json!(7)));
+    }
+    for (id, expected) in others {
+        let ended = stack.ended(id).await?;
+        assert_eq!((ended.status.as_str(), ended.result), ("completed", expected));
+    }
+    assert!(
+        !stack.value::<bool>(held, "select exists (select from currant.outcomes where id = $1)").await?,
+        "it could not go on"
+    );
+    caller.commit().await?;
+    assert_eq!(stack.ended(held).await?.status, "completed");
+    Ok(())
+}

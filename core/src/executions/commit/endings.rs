@@ -1,12 +1,13 @@
 //! Ends: the outcome is written, what is left of a workflow is cleared away, and whoever waits is told.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use super::records::{Entries, Lines};
-use super::{Activation, Concerns, Ending, Fate, Statement};
+use super::{Activation, Concerns, Ending, Fate, Statement, lock_timeout};
 use crate::Error;
 use crate::ids::ExecutionId;
 use crate::sql;
@@ -51,15 +52,24 @@ impl Ends {
 }
 
 /// Ends tasks that concern nobody else's rows. Answers those that are written.
-pub(super) async fn end_alone(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<PgRow>, Error> {
+pub(super) async fn end_alone(
+    connection: &mut PgConnection,
+    batch: &[Activation],
+    patience: Option<Duration>,
+) -> Result<Vec<PgRow>, Error> {
     let mut batch: Vec<&Activation> = batch.iter().collect();
     batch.sort_unstable_by_key(|of| of.id);
-    Ok(Ends::of(&batch)?.bind(sqlx::query(sql::COMMIT_END_ALONE), &batch).fetch_all(connection).await?)
+    let statement = Ends::of(&batch)?.bind(sqlx::query(sql::COMMIT_END_ALONE), &batch);
+    Ok(statement.bind(lock_timeout(patience)).fetch_all(connection).await?)
 }
 
 /// Ends executions, and tells the workflows that started them. Answers those that are written; `is_workflow` says which are workflows. What
 /// becomes of their open children, and who waits under their keys, is another matter.
-pub(super) async fn end(connection: &mut PgConnection, batch: &[&Activation]) -> Result<Vec<PgRow>, Error> {
+pub(super) async fn end(
+    connection: &mut PgConnection,
+    batch: &[&Activation],
+    patience: Option<Duration>,
+) -> Result<Vec<PgRow>, Error> {
     let mut batch: Vec<&Activation> = batch.iter().copied().filter(|of| matches!(of.fate, Fate::Ends(_))).collect();
     if batch.is_empty() {
         return Ok(Vec::new());
@@ -68,7 +78,7 @@ pub(super) async fn end(connection: &mut PgConnection, batch: &[&Activation]) ->
     let concerned: BTreeSet<ExecutionId> = batch.iter().flat_map(|of| of.concerned()).collect();
     let statement = Ends::of(&batch)?.bind(sqlx::query(sql::COMMIT_END), &batch).bind(Vec::from_iter(concerned));
     let statement = Lines::of(&batch).bind(Entries::of(&batch).bind(statement));
-    Ok(statement.fetch_all(connection).await?)
+    Ok(statement.bind(lock_timeout(patience)).fetch_all(connection).await?)
 }
 
 /// Cancels the open children of workflows that ended, and tells the workflows that wait for what ended under its key.

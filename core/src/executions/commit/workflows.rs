@@ -3,6 +3,7 @@
 //! A workflow suspends under the lock of its row, so that nothing can arrive between the look for news and its sleep.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -11,7 +12,7 @@ use sqlx::postgres::PgRow;
 
 use super::children::Children;
 use super::records::{Entries, Lines};
-use super::{Activation, Fate, Statement, Verdict, milliseconds};
+use super::{Activation, Fate, Statement, Verdict, lock_timeout, milliseconds};
 use crate::Error;
 use crate::ids::{EnvironmentId, ExecutionId, WorkerId};
 use crate::sql;
@@ -96,6 +97,7 @@ impl Decided {
 pub(super) async fn decide(
     connection: &mut PgConnection,
     batch: impl IntoIterator<Item = &Activation>,
+    patience: Option<Duration>,
 ) -> Result<BTreeMap<ExecutionId, Decided>, Error> {
     let mut batch: Vec<&Activation> = batch.into_iter().collect();
     batch.sort_unstable_by_key(|of| of.id);
@@ -103,7 +105,8 @@ pub(super) async fn decide(
         let statement = Entries::of(&batch).bind(Runs::of(&batch).bind(sqlx::query(sql::COMMIT_DECIDE)));
         let (readers, arrivals): (Vec<_>, Vec<_>) = batch.iter().flat_map(|of| of.delivered()).unzip();
         let statement = Children::of(&batch).bind(statement.bind(readers).bind(arrivals));
-        let rows = Lines::of(&batch).bind(statement).fetch_all(&mut *connection).await?;
+        let statement = Lines::of(&batch).bind(statement).bind(lock_timeout(patience));
+        let rows = statement.fetch_all(&mut *connection).await?;
         let mut decided = BTreeMap::new();
         for row in &rows {
             let id = row.try_get("id")?;
@@ -125,14 +128,18 @@ pub(super) async fn decide(
 }
 
 /// Appends to the journals of runs that only go on. Answers those that are written.
-pub(super) async fn append_alone(connection: &mut PgConnection, batch: &[Activation]) -> Result<Vec<PgRow>, Error> {
+pub(super) async fn append_alone(
+    connection: &mut PgConnection,
+    batch: &[Activation],
+    patience: Option<Duration>,
+) -> Result<Vec<PgRow>, Error> {
     let mut batch: Vec<&Activation> = batch.iter().collect();
     batch.sort_unstable_by_key(|of| of.id);
     let statement = sqlx::query(sql::JOURNAL_APPEND_ALONE)
         .bind(batch.iter().map(|of| of.id).collect::<Vec<_>>())
         .bind(batch.iter().map(|of| of.run).collect::<Vec<_>>())
         .bind(batch.iter().map(|of| of.claimed_at).collect::<Vec<_>>());
-    Ok(Entries::of(&batch).bind(statement).fetch_all(connection).await?)
+    Ok(Entries::of(&batch).bind(statement).bind(lock_timeout(patience)).fetch_all(connection).await?)
 }
 
 /// Begins the next chain; the children of the last one end with it.
