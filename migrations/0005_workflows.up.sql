@@ -6,7 +6,7 @@ create table currant.workflows (
     waiting          boolean not null default false,
     -- When the earliest timer that it waits for is due.
     until            timestamptz,
-    -- The run that suspended it; 0 before.
+    -- The run that suspended it, or that pinned it or published something last; 0 before.
     run              integer not null default 0,
     losses           smallint not null default 0,
     attempt          integer not null default 1,

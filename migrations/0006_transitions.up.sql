@@ -135,8 +135,9 @@ end;
 $$;
 comment on function currant.hint_ended(uuid[]) is 'Hints to clients that these executions, which no workflow started, have ended.';
 
--- Tells everybody who waits for these executions that they ended. Their outcomes are written.
-create function currant.announce(ended uuid[]) returns void
+-- In PL/pgSQL, which looks anew for each statement: also for a workflow that was retried while the calling statement waited for a lock, and
+-- that this one does not see.
+create function currant.announce_to_parents(ended uuid[]) returns void
     language plpgsql volatile
 as $$
 declare
@@ -144,25 +145,35 @@ declare
     parents uuid[];
     chains integer[];
     operations integer[];
-    others uuid[];
 begin
-    select array_agg(id order by number) filter (where parent_workflow_id is not null),
-           array_agg(parent_workflow_id order by number) filter (where parent_workflow_id is not null),
-           array_agg(parent_chain order by number) filter (where parent_workflow_id is not null),
-           array_agg(parent_operation order by number) filter (where parent_workflow_id is not null),
-           array_agg(id) filter (where parent_workflow_id is null)
-    into children, parents, chains, operations, others
+    select array_agg(id order by number), array_agg(parent_workflow_id order by number), array_agg(parent_chain order by number),
+           array_agg(parent_operation order by number)
+    into children, parents, chains, operations
     from unnest(ended) with ordinality as ending (ended_id, number)
     -- `offset 0` keeps this a probe for each: as a join it could be planned over the index of all children that there are.
-    cross join lateral (select * from currant.requests where requests.id = ending.ended_id offset 0) as request;
+    cross join lateral (select * from currant.requests where requests.id = ending.ended_id offset 0) as request
+    where request.parent_workflow_id is not null;
     if children is not null then
         perform currant.deliver(children, parents, chains, operations);
     end if;
+end;
+$$;
+comment on function currant.announce_to_parents(uuid[]) is
+    'Writes the end of these executions into the inboxes of the workflows that started them, if those are open, and wakes them.';
+
+-- Tells everybody who waits for these executions that they ended. Their outcomes are written.
+create function currant.announce(ended uuid[]) returns void
+    language plpgsql volatile
+as $$
+begin
+    perform currant.announce_to_parents(ended);
     perform currant.announce_attached(ended);
-    if others is not null then
-        -- Only what no workflow started is waited for from outside.
-        perform currant.hint_ended(others);
-    end if;
+    -- Only what no workflow started is waited for from outside.
+    perform currant.hint_ended(array(
+        select request.id
+        from unnest(ended) as ended_id
+        cross join lateral (select * from currant.requests where requests.id = ended_id offset 0) as request
+        where request.parent_workflow_id is null));
 end;
 $$;
 comment on function currant.announce(uuid[]) is
@@ -233,28 +244,6 @@ $$;
 comment on function currant.lock_family(uuid[], uuid[]) is
     'Locks the workflows that are written, and those that end with all their open children, whose parents and waiters are told.';
 
--- In PL/pgSQL, which looks anew for each statement: what the calling one cannot see, since it was inserted while that waited for a lock.
-create function currant.announce_late(ended uuid[]) returns void
-    language plpgsql volatile
-as $$
-declare
-    parents uuid[];
-    chains integer[];
-    operations integer[];
-begin
-    if cardinality(ended) > 0 then
-        select array_agg(parent_workflow_id order by number), array_agg(parent_chain order by number),
-               array_agg(parent_operation order by number)
-        into parents, chains, operations
-        from unnest(ended) with ordinality as ending (ended_id, number)
-        cross join lateral (select * from currant.requests where requests.id = ending.ended_id offset 0) as request;
-        perform currant.deliver(ended, parents, chains, operations);
-    end if;
-end;
-$$;
-comment on function currant.announce_late(uuid[]) is
-    'Tells the workflows that started these executions, if they are open: their outcomes were written by the calling statement, which did not see those workflows.';
-
 create function currant.forget_news(completed uuid[]) returns void
     language plpgsql volatile
 as $$
@@ -281,7 +270,7 @@ begin
           and not exists (select from currant.outcomes outcome where outcome.id = request.id)
           -- Another workflow waits for it too.
           and not exists (select from currant.waiters waiter where waiter.target_id = request.id)
-          -- One that was given up before may be at undoing what it did.
+          -- One that was cancelled before may be at undoing what it did.
           and not exists (
               select from currant.workflows workflow where workflow.id = request.id and workflow.cancel_requested_at is not null)
         order by request.id

@@ -349,6 +349,9 @@ begin
         where not exists (select from currant.outcomes outcome where outcome.id = request.id)
           -- Another workflow waits for it too.
           and not exists (select from currant.waiters waiter where waiter.target_id = request.id)
+          -- One that was cancelled before may be at undoing what it did.
+          and not exists (
+              select from currant.workflows workflow where workflow.id = request.id and workflow.cancel_requested_at is not null)
     )
     select array_agg(family.id order by depth) into family from family;
     foreach member in array family loop

@@ -112,7 +112,7 @@ with patience as materialized (
     where woken.is_told and woken.waiting and woken.rank = 1
 ), late as (
     -- Most of these workflows have ended before; one may have been retried meanwhile.
-    select currant.announce_late(coalesce(array_agg(parent.child), '{}'))
+    select currant.announce_to_parents(coalesce(array_agg(parent.child), '{}'))
     from parent
     where not parent.is_told and (select count(*) from ended) > 0
 ), unread as (

@@ -151,6 +151,29 @@ async fn a_child_that_undoes_what_it_did_is_not_hurried_by_the_end_of_its_parent
 }
 
 #[tokio::test]
+async fn what_undoes_something_goes_on_whatever_becomes_of_those_above() {
+    for parent_is_cancelled in [true, false] {
+        let world = World::new().await;
+        let parent = world.run("checkout").await;
+        let started = WorkflowWrites { children: vec![child(&parent, 1, "checkout")], ..Default::default() };
+        world.written(decides(&parent, started, Fate::GoesOn)).await;
+        let middle = world.claimed(ExecutionId::of_child(parent.id, 1, 1)).await;
+        world.written(suspends(&middle)).await;
+        assert_eq!(cancel(&world, middle.id).await, "requested");
+        let middle = world.claimed(middle.id).await;
+        let undoing = WorkflowWrites { children: vec![child(&middle, 1, "charge")], delivered: vec![1], ..Default::default() };
+        world.written(decides(&middle, undoing, waits(1))).await;
+        if parent_is_cancelled {
+            assert_eq!(cancel(&world, parent.id).await, "requested");
+        } else {
+            world.written(activation(&parent, Fate::Ends(Ending::Failed(failure("declined"))))).await;
+        }
+        assert_eq!(world.status(ExecutionId::of_child(middle.id, 1, 1)).await, "pending");
+        assert_eq!(world.status(middle.id).await, "suspended");
+    }
+}
+
+#[tokio::test]
 async fn one_that_is_retried_has_its_grace_anew() {
     let world = World::new().await;
     let run = world.suspended().await;
