@@ -3,8 +3,8 @@
 //! While one batch is on its way the next batch gathers. Nobody waits for a timer: a single execution on an idle worker is
 //! written at once, and a thousand concurrent ones share a commit. A run has at most one activation in here at a time.
 //!
-//! What is written by one statement gathers apart from what takes several, each shape on its own: none waits for another, and those that are
-//! on their way together share a write to the disk.
+//! Of a batch, what is written by one statement goes apart from what takes several, each shape on a connection of its own: those that are on
+//! their way together share a write to the disk. The next batch waits for all of them, so that it is a large one.
 
 use std::collections::HashSet;
 use std::sync::Arc;
